@@ -1,0 +1,1 @@
+"""TuneGate: the risk gate in front of LLM fine-tuning."""
