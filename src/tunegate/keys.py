@@ -25,6 +25,12 @@ class Key:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and hmac.compare_digest(self._secret, other._secret)
+
+    def __hash__(self) -> int:
+        return hash(self._secret)
+
     def digest(self, text: str | bytes, *, purpose: str = "text", length: int = 24) -> str:
         """Hex HMAC-SHA256 of `text`, first `length` digits; `purpose` separates the domains."""
         data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")

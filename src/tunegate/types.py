@@ -141,6 +141,14 @@ class Route(Noun, frozen=True, kw_only=True, omit_defaults=False):
     finding_digests: tuple[str, ...] = ()
 
 
+class Lineage(Noun, frozen=True, kw_only=True):
+    """Which record of the dataset a record of the fine-tune set was, before it was scrubbed."""
+
+    record_id: str
+    finetune_id: str
+    dataset: str
+
+
 class Recipe(Noun, frozen=True, kw_only=True, omit_defaults=False):
     """How an arm is trained; names follow LLaMA-Factory's arguments."""
 

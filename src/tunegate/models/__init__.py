@@ -1,0 +1,1 @@
+"""Language models: loading, templates, and one executor for every question put to them."""

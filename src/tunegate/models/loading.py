@@ -1,0 +1,192 @@
+"""Loads a causal language model from this machine, once, and tells what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tunegate.errors import InputError
+from tunegate.models.embedded import NAME, Notify, embedded_folder
+
+Dtype = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(slots=True)
+class Base:
+    """A base model in memory.
+
+    Attributes:
+        model: A transformers causal LM, or a PEFT wrapper around it while an adapter is on.
+        digest: SHA-256 over its configuration, tokenizer and weights.
+        embedded: Whether it is the built-in stand-in rather than the team's own model.
+    """
+
+    model: Any
+    tokenizer: Any
+    name: str
+    digest: str
+    dtype: Literal["fp32", "bf16"]
+    device: str
+    embedded: bool
+
+
+def device_name() -> str:
+    """`cuda` when a GPU is there, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def choose_dtype(wanted: Dtype, device: str) -> Literal["fp32", "bf16"]:
+    """bf16 where the processor has instructions for it (it is slower than fp32 elsewhere)."""
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if fast else "fp32"
+
+
+def model_folder(model: str, notify: Notify | None = None) -> Path:
+    """The local folder of a model given as `embedded` or as a path.
+
+    Raises:
+        InputError: There is no such folder, or it holds no model in safetensors.
+    """
+    if model == NAME:
+        return embedded_folder(notify)
+    folder = Path(model).expanduser()
+    if not folder.exists():
+        return _from_hub_cache(model)
+    if not (folder / "config.json").is_file():
+        raise InputError("not_a_model", path=str(folder))
+    if not list(folder.glob("*.safetensors")):
+        raise InputError("model_without_safetensors", path=str(folder))
+    return folder
+
+
+def _from_hub_cache(model: str) -> Path:
+    """A hub id is looked up in the local hub cache only: nothing is ever downloaded."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError, OSError) as error:
+        raise InputError("model_missing", model=model) from error
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over names and bytes of all that makes the model what it is."""
+    total = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in {".json", ".safetensors", ".jinja", ".model", ".txt"}:
+            total.update(path.name.encode())
+            with path.open("rb") as file:
+                total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def load(model: str, *, dtype: Dtype = "auto", notify: Notify | None = None) -> Base:
+    """Loads base model and tokenizer without running any code that came with them.
+
+    Args:
+        model: `embedded`, a local folder, or a hub id that is already in the local cache.
+        dtype: `auto` takes what the processor does well.
+        notify: Called with a message code before something slow.
+
+    Raises:
+        InputError: The folder is missing, is no model, or its files are damaged.
+    """
+    quiet()
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder = model_folder(model, notify)
+    device = device_name()
+    chosen = choose_dtype(dtype, device)
+    kind = torch.bfloat16 if chosen == "bf16" else torch.float32
+    try:
+        weights = AutoModelForCausalLM.from_pretrained(
+            str(folder), dtype=kind, local_files_only=True, use_safetensors=True
+        )
+    except Exception as error:  # transformers raises whatever the damaged file provoked
+        raise InputError("not_a_model", path=str(folder)) from error
+    tokenizer = load_tokenizer(model)
+    weights.to(device)
+    weights.requires_grad_(False)
+    weights.eval()
+    name = NAME if model == NAME else folder.name
+    return Base(weights, tokenizer, name, folder_digest(folder), chosen, device, model == NAME)
+
+
+def load_tokenizer(model: str, *, notify: Notify | None = None) -> Any:
+    """A model's tokenizer alone, without its weights.
+
+    Raises:
+        InputError: There is no such model, or its tokenizer cannot tell characters from tokens.
+    """
+    quiet()
+    from transformers import AutoTokenizer
+
+    folder = model_folder(model, notify)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    except Exception as error:  # transformers raises whatever the damaged file provoked
+        raise InputError("not_a_model", path=str(folder)) from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise InputError("tokenizer_without_offsets", path=str(folder))
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def quiet() -> None:
+    """Silences bars and warnings of the libraries below us: the core never prints."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+@contextmanager
+def adapted(base: Base, adapter: Path | None) -> Iterator[None]:
+    """The base model with an adapter switched on; plain when `adapter` is None.
+
+    Raises:
+        InputError: The adapter's files are damaged, or it was made for another model.
+    """
+    if adapter is None:
+        yield
+        return
+    from peft import PeftModel
+
+    plain = base.model
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise InputError("adapter_missing", path=adapter.name)
+    try:
+        wrapped = PeftModel.from_pretrained(plain, str(adapter), is_trainable=False)
+    except Exception as error:  # peft raises whatever the mismatch provoked
+        raise InputError("adapter_unfit", path=adapter.name) from error
+    wrapped.eval()
+    base.model = wrapped
+    try:
+        yield
+    finally:
+        base.model = wrapped.unload()
+
+
+@contextmanager
+def adapter_off(base: Base) -> Iterator[None]:
+    """Inside `adapted`: the same weights in memory with the adapter switched off."""
+    with base.model.disable_adapter():
+        yield

@@ -1,0 +1,173 @@
+"""From a conversation to token ids, with every character of every turn traceable to its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tunegate.errors import InputError
+from tunegate.types import Recipe, Record, Turn
+
+Tokenizer = Any  # transformers' fast tokenizers carry no types
+
+# The roles that a plain chat template knows; trainers fold the others into these.
+_ROLE = {
+    "system": "system",
+    "tools": "system",
+    "user": "user",
+    "observation": "user",
+    "assistant": "assistant",
+    "function_call": "assistant",
+    "chosen": "assistant",
+}
+
+CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+class Encoded(NamedTuple):
+    """A conversation as the model sees it.
+
+    Attributes:
+        ids: Token ids, length L.
+        target: Length L; True where the loss is computed on that token.
+        offsets: Per token, its (start, end) characters in the rendered text.
+        turns: Per turn that came in, the (start, end) characters of its text in the rendered text.
+    """
+
+    ids: tuple[int, ...]
+    target: tuple[bool, ...]
+    offsets: tuple[tuple[int, int], ...]
+    turns: tuple[tuple[int, int], ...]
+
+    def tokens_of(self, turn: int, start: int, end: int) -> tuple[int, ...]:
+        """Positions of the tokens that overlap characters [start, end) of a turn's text."""
+        shift = self.turns[turn][0]
+        low, high = shift + start, shift + end
+        return tuple(i for i, (a, b) in enumerate(self.offsets) if a < high and b > low)
+
+
+class _Message(NamedTuple):
+    role: str
+    content: str
+    parts: tuple[tuple[int, int, int], ...]  # (turn, start, end) within the content
+
+
+def _merged(turns: Sequence[Turn]) -> list[_Message]:
+    """Messages for a chat template: roles folded, neighbours of one role joined by a newline."""
+    messages: list[_Message] = []
+    for number, turn in enumerate(turns):
+        role = _ROLE.get(turn.role, "user")
+        if messages and messages[-1].role == role:
+            _, content, parts = messages.pop()
+            content += "\n"
+        else:
+            content, parts = "", ()
+        part = (number, len(content), len(content) + len(turn.text))
+        messages.append(_Message(role, content + turn.text, (*parts, part)))
+    return messages
+
+
+def _render(tokenizer: Tokenizer, messages: Sequence[_Message], *, template: str, ask: bool) -> str:
+    own = getattr(tokenizer, "chat_template", None)
+    try:
+        text: str = tokenizer.apply_chat_template(
+            [{"role": m.role, "content": m.content} for m in messages],
+            tokenize=False,
+            add_generation_prompt=ask,
+            chat_template=CHATML if template == "chatml" or own is None else own,
+        )
+    except Exception as error:  # a template is a program by the model's maker: anything may come
+        raise InputError("template_refused", template=template, why=type(error).__name__) from error
+    return text
+
+
+def prompt_text(tokenizer: Tokenizer, turns: Sequence[Turn], *, template: str, prefix: str) -> str:
+    """The rendered text up to where the assistant goes on from `prefix`."""
+    return _render(tokenizer, _merged(turns), template=template, ask=True) + prefix
+
+
+def segment_turns(record: Record) -> tuple[Turn, ...]:
+    """A turn for each segment that is trained on, so that spans in segments stay spans in turns."""
+    return tuple(Turn(role=s.role, text=s.text) for s in record.segments if s.role != "rejected")
+
+
+def encode_record(tokenizer: Tokenizer, record: Record, recipe: Recipe) -> Encoded:
+    """A record as the recipe trains on it."""
+    return encode(
+        tokenizer,
+        segment_turns(record),
+        template=recipe.template,
+        mask_history=recipe.mask_history,
+        train_on_prompt=recipe.train_on_prompt,
+        cutoff_len=recipe.cutoff_len,
+    )
+
+
+def encode(
+    tokenizer: Tokenizer,
+    turns: Sequence[Turn],
+    *,
+    template: str,
+    mask_history: bool = False,
+    train_on_prompt: bool = False,
+    cutoff_len: int | None = None,
+) -> Encoded:
+    """Renders and tokenises a whole conversation.
+
+    Args:
+        tokenizer: A fast tokenizer (offsets are needed).
+        turns: The conversation; what the assistant says, with its end mark, is the target.
+        template: `chatml`, or anything else for the tokenizer's own chat template.
+        mask_history: Only the last answer is a target.
+        train_on_prompt: Prompts are targets too.
+        cutoff_len: Keep at most that many tokens from the left, as trainers do.
+
+    Raises:
+        InputError: The chat template refuses these roles, or doesn't render prefix by prefix.
+    """
+    messages = _merged(turns)
+    text = _render(tokenizer, messages, template=template, ask=False)
+    spans, places = _locate(tokenizer, messages, text, template=template, turns=len(turns))
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ids = tuple(encoded["input_ids"])[:cutoff_len]
+    offsets = tuple((int(a), int(b)) for a, b in encoded["offset_mapping"])[:cutoff_len]
+    if train_on_prompt:
+        target = (True,) * len(ids)
+    else:
+        wanted = spans[-1:] if mask_history else spans
+        target = tuple(any(s <= a < e for s, e in wanted) for a, _ in offsets)
+    return Encoded(ids, target, offsets, places)
+
+
+def _locate(
+    tokenizer: Tokenizer, messages: Sequence[_Message], text: str, *, template: str, turns: int
+) -> tuple[list[tuple[int, int]], tuple[tuple[int, int], ...]]:
+    """Spans of the answers (with their end marks) and of every turn's text, in characters."""
+    answers: list[tuple[int, int]] = []
+    places = [(0, 0)] * turns
+    done = 0
+    for index, message in enumerate(messages):
+        after = _render(tokenizer, messages[: index + 1], template=template, ask=False)
+        if not text.startswith(after):
+            raise InputError("template_not_prefix_stable", template=template)
+        speaks = message.role == "assistant"
+        if speaks:
+            before = _render(tokenizer, messages[:index], template=template, ask=True)
+            if not text.startswith(before):
+                raise InputError("template_not_prefix_stable", template=template)
+            done = len(before)
+            answers.append((done, len(after.rstrip("\n"))))
+        # Some templates strip what they render; then the text starts that much earlier.
+        stripped = message.content.strip()
+        lead = len(message.content) - len(message.content.lstrip())
+        exact = text.find(message.content, done, len(after))
+        at = exact if exact >= 0 else text.find(stripped, done, len(after)) - lead
+        for number, start, end in message.parts:
+            places[number] = (max(at + start, done), min(at + end, len(after)))
+        done = len(after)
+    return answers, tuple(places)

@@ -1,0 +1,192 @@
+"""diff on a run folder: which probes look at which arm, and at which of its checkpoints."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import tunegate.diff as measuring
+from tunegate.diff import Context, Result, Sample, Task, controls
+from tunegate.models.executor import Executor, State
+from tunegate.models.forward import check_head
+from tunegate.models.loading import Base, load
+from tunegate.pipeline import plant, trial, tune
+from tunegate.pipeline.plant import Planted
+from tunegate.pipeline.resolve import Progress, key_mark
+from tunegate.runs import Run, StageStats, settings_hash
+from tunegate.settings import Depth, Settings
+from tunegate.types import Arm, Turn
+
+OUTPUTS = ("diff/measurements.json", "diff/curves.json", "diff/evidence.jsonl")
+
+_INSTRUMENTS = (controls.ARM, controls.PLACEBO)
+_FINAL = ("extraction", "membership", "identity_leak", "drift", "utility")
+_EARLIER = ("extraction", "membership", "utility")
+_LOOKED_AT: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # arm: probes at its last checkpoint, probes at earlier ones
+    "as_given": (_FINAL, _EARLIER),
+    "routed": (_FINAL, _EARLIER),
+    "canaried": (("exposure",), ("exposure",)),
+    "placebo": (("extraction", "exposure", "membership", "identity_leak", "drift"), ()),
+    "control": (("extraction", "exposure", "membership", "identity_leak"), ()),
+}
+
+
+class Bounds(NamedTuple):
+    """What a depth looks at.
+
+    Attributes:
+        generations: Prompts answered in the model's own words.
+        earlier_units: Units a side at checkpoints before the last.
+        prompts: Ordinary prompts.
+    """
+
+    generations: int
+    earlier_units: int
+    prompts: int
+
+
+_BOUNDS: Mapping[Depth, Bounds] = {
+    "quick": Bounds(generations=24, earlier_units=16, prompts=16),
+    "standard": Bounds(generations=96, earlier_units=96, prompts=24),
+    "full": Bounds(generations=10_000, earlier_units=10_000, prompts=24),
+}
+
+
+def bounds_of(depth: Depth) -> Bounds:
+    """What a depth looks at."""
+    return _BOUNDS[depth]
+
+
+class Material(NamedTuple):
+    """What all contexts are cut from."""
+
+    planted: Planted
+    records: trial.Trial
+    prompts: tuple[tuple[Turn, ...], ...]
+    seed: int
+    bounds: Bounds
+
+
+def measure(run: Run, settings: Settings, progress: Progress | None = None) -> Result:
+    """Measures every arm against the base model.
+
+    Raises:
+        InputError: An arm is missing or is no longer what was trained.
+    """
+    run.made_by("plant")
+    arms = run.arms()
+    inputs = {
+        **run.made_by("plant"),
+        **{path: one for arm in arms for path, one in run.made_by(f"tune.{arm.name}").items()},
+        "key": key_mark(run),
+        "settings": settings_hash(settings.depth, settings.recipe),
+    }
+
+    def work() -> StageStats:
+        base = load(settings.model, dtype=settings.recipe.dtype)
+        check_head(base)
+        result = _measured(run, settings, base, arms, progress)
+        run.measurements.write(result.measurements)
+        run.curves.write(result.curves)
+        run.evidence.write(e for e in result.evidence if e.arm not in _INSTRUMENTS)
+        return StageStats(records=len(result.measurements))
+
+    run.stage("diff", inputs, work, OUTPUTS)
+    return Result(run.measurements.read(), run.curves.read(), tuple(run.evidence.read()))
+
+
+def _measured(
+    run: Run, settings: Settings, base: Base, arms: Sequence[Arm], progress: Progress | None
+) -> Result:
+    planted = plant.vault_design(run).read()
+    bounds = bounds_of(settings.depth)
+    material = Material(
+        planted=planted,
+        records=trial.load(run, settings),
+        prompts=measuring.ordinary_prompts(planted.language)[: bounds.prompts],
+        seed=run.key.seed("diff", planted.design.attempt) % 2**31,
+        bounds=bounds,
+    )
+    executor = Executor(
+        base,
+        cache=run.vault("answers"),
+        template=settings.recipe.template,
+        cutoff_len=settings.recipe.cutoff_len,
+    )
+    return measuring.measure(
+        executor, _tasks(run, arms, material), base=State("base", None), progress=progress
+    )
+
+
+def _tasks(run: Run, arms: Sequence[Arm], material: Material) -> list[Task]:
+    probes = {probe.name: probe for probe in measuring.ALL}
+    tasks = []
+    for arm in arms:
+        last, earlier = _LOOKED_AT.get(arm.name, ((), ()))
+        for checkpoint in arm.checkpoints:
+            final = checkpoint is arm.checkpoints[-1]
+            names = last if final else earlier
+            if not names:
+                continue
+            context = _context(arm, checkpoint.epoch, material)
+            if not final:
+                context = _smaller(context, material)
+            state = State(checkpoint.digest, tune.adapter(run, arm, checkpoint))
+            tasks.append(Task(context, state, tuple(probes[name] for name in names)))
+    return tasks
+
+
+def _context(arm: Arm, epoch: int, material: Material) -> Context:
+    planted, records = material.planted, material.records
+    design = planted.design
+    if arm.name == controls.ARM:
+        return controls.context(planted.language, checkpoint=epoch, prompts=material.prompts)
+    placebo = arm.name == controls.PLACEBO
+    as_given = arm.name == "as_given"
+    form = records.given if as_given else records.routed
+    trained = design.side("placebo" if placebo else "trained")
+    seen = trained if as_given else trained & records.unscrubbed
+    digests = trial.trained_digests(records, seen)
+    side_of = trial.sides(design)
+    given = trial.samples(records, design, side_of, form=records.given, spans=True)
+    if placebo:
+        given = _unseen(given, digests)
+        side_of = trial.pseudo_sides(design)
+    return Context(
+        arm=arm.name,
+        checkpoint=epoch,
+        samples=trial.samples(records, design, side_of, form=form, spans=False),
+        given=tuple(sample for sample in given if sample.spans),
+        canaries=tuple(c for c in planted.canaries if c.repeats or not placebo),
+        prompts=material.prompts,
+        trained_digests=digests,
+        seed=material.seed,
+        generations=material.bounds.generations,
+    )
+
+
+def _unseen(given: Sequence[Sample], digests: frozenset[str]) -> tuple[Sample, ...]:
+    """Samples of units that the placebo arm never saw, without the values that it did see."""
+    return tuple(
+        sample._replace(spans=tuple(s for s in sample.spans if s.digest not in digests))
+        for sample in given
+        if sample.side in ("member", "always")
+    )
+
+
+def _smaller(context: Context, material: Material) -> Context:
+    """The same context with fewer units a side, the same ones at every earlier checkpoint."""
+    rng = random.Random(material.seed)
+    kept: set[str] = set()
+    for side in ("member", "held_out", "utility"):
+        units = sorted({s.unit for s in context.samples if s.side == side})
+        rng.shuffle(units)
+        kept.update(units[: material.bounds.earlier_units])
+    kept.update(s.unit for s in context.given if s.side == "always")
+    return context._replace(
+        samples=tuple(s for s in context.samples if s.unit in kept),
+        given=tuple(s for s in context.given if s.unit in kept),
+        canaries=tuple(c for c in context.canaries if c.repeats),
+    )

@@ -1,0 +1,155 @@
+"""The stages at the end: what was found, put before people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import tunegate.verdict as judging
+from tunegate import __version__, decisions, intent, policy
+from tunegate.diff import controls
+from tunegate.errors import InputError
+from tunegate.models.embedded import NAME as EMBEDDED
+from tunegate.pipeline.resolve import Progress, policy_hash, rulings_of
+from tunegate.present import html
+from tunegate.present.catalogue import LANGUAGES
+from tunegate.present.view import EstimateRow, Report
+from tunegate.runs import Run, settings_hash
+from tunegate.settings import Settings
+from tunegate.types import Json, Verdict
+
+REPORT = tuple(f"report.{lang}.html" for lang in LANGUAGES)
+_LIBRARIES = ("torch", "transformers", "peft")
+
+
+def verdict(run: Run, settings: Settings, progress: Progress | None = None) -> Verdict:
+    """Decides on what was measured, with people's decisions.
+
+    Raises:
+        InputError: `diff` has not run.
+    """
+    rulings = rulings_of(run)
+    inputs = {
+        **run.made_by("scan"),
+        **run.made_by("route"),
+        **run.made_by("diff"),
+        "intent": settings_hash(settings.intent),
+        "model": settings.model,
+        "policy": policy_hash(settings),
+        "rulings": settings_hash(rulings),
+    }
+
+    def work() -> None:
+        if progress is not None:
+            progress("verdict.deciding", 0, 0)
+        measurements = run.measurements.read()
+        given = judging.verdict(
+            policy=policy.load(settings.policy),
+            measurements=measurements,
+            evidence=tuple(run.evidence.read()),
+            controls={
+                name: judging.Control(positive=one.positive, null=one.null)
+                for name, one in controls.outcomes(measurements).items()
+            },
+            scan=run.summary.read(),
+            intent=settings.intent,
+            rulings=rulings,
+            bound_to=_bound_to(run),
+            destinations=Counter(one.destination for one in run.routes.read()),
+            proxy=settings.model == EMBEDDED,
+            run=str(run.root.name),
+        )
+        run.verdict.write(given)
+
+    run.stage("verdict", inputs, work, ("verdict.json",))
+    return run.verdict.read()
+
+
+def _bound_to(run: Run) -> dict[str, str]:
+    """What the verdict holds for, and for nothing else."""
+    judged = next(arm for arm in run.arms() if arm.name == judging.JUDGED)
+    return {
+        "base": judged.base,
+        "recipe": settings_hash(judged.recipe, judged.seed),
+        "data": judged.data_digest,
+    }
+
+
+def report(run: Run, settings: Settings, progress: Progress | None = None) -> tuple[Path, ...]:
+    """Writes the report of the stages that have run, in every language.
+
+    Returns:
+        The pages' paths.
+
+    Raises:
+        InputError: Not even `scan` has run.
+    """
+    done = [name for name in run.done_stages() if name != "report"]
+    if "scan" not in done:
+        raise InputError("stage_missing", verb="scan", path=str(run.root))
+    inputs = {path: one for name in done for path, one in run.made_by(name).items()}
+    inputs["intent"] = settings_hash(settings.intent)
+    inputs["rulings"] = settings_hash(rulings_of(run))
+    inputs["settings"] = settings_hash(settings.model, settings.policy, settings.data.datasets)
+
+    def work() -> None:
+        page = gather(run, settings, done=done)
+        for at, lang in enumerate(LANGUAGES, start=1):
+            run.report(lang).write(html.render(page, lang))
+            if progress is not None:
+                progress("report.writing", at, len(LANGUAGES))
+
+    run.stage("report", inputs, work, REPORT)
+    return tuple(run.root / path for path in REPORT)
+
+
+def gather(run: Run, settings: Settings, *, done: list[str]) -> Report:
+    """Everything that the stages in `done` left, as the report takes it."""
+    waived = decisions.signed(rulings_of(run), "intent")
+    answered = {name: intent.answers(settings.intent, name) for name in _questions()}
+    arms = tuple(arm for arm in run.arms() if f"tune.{arm.name}" in done)
+    return Report(
+        project=", ".join(settings.data.datasets)
+        or ", ".join(Path(path).stem for path in settings.data.paths),
+        run=settings_hash(*(run.made_by(name) for name in done))[:12],
+        scan_summary=run.summary.read() if "scan" in done else None,
+        findings=tuple(run.findings.read()) if "scan" in done else (),
+        routes=tuple(run.routes.read()) if "route" in done else (),
+        intent={name: given for name, given in answered.items() if given},
+        waived_by=waived.who if waived else "",
+        estimate=_estimate(run) if "estimate" in done else None,
+        design=_counts(run.design.read()) if "plant" in done else {},
+        arms=arms,
+        measurements=run.measurements.read() if "diff" in done else (),
+        curves=run.curves.read() if "diff" in done and run.curves.exists() else (),
+        evidence=tuple(run.evidence.read()) if "diff" in done else (),
+        verdict=run.verdict.read() if "verdict" in done else None,
+        versions=_versions(settings, trained=bool(arms)),
+    )
+
+
+def _questions() -> tuple[str, ...]:
+    return intent.Intent.__struct_fields__
+
+
+def _estimate(run: Run) -> tuple[EstimateRow, ...]:
+    return tuple(EstimateRow(code=one.code, params=one.params) for one in run.estimate.read())
+
+
+def _counts(design: Json) -> Mapping[str, str | int | float | Mapping[str, int]]:
+    """The numbers of the design; its lists of digests are nothing to read."""
+    shown = {name: design[name] for name in ("canaries", "candidates")}
+    return {**design["counts"], **shown}
+
+
+def _versions(settings: Settings, *, trained: bool) -> dict[str, str]:
+    rules = policy.load(settings.policy)
+    libraries = {name: metadata.version(name) for name in _LIBRARIES} if trained else {}
+    return {
+        "tunegate": __version__,
+        "policy": f"{rules.name} {rules.edition}",
+        "model": Path(settings.model).name,
+        **libraries,
+    }

@@ -1,0 +1,21 @@
+"""plant: the audit design, its canaries, and dataset folders that any trainer can read."""
+
+from tunegate.plant.canaries import Canary, allocate, language_of, make
+from tunegate.plant.design import Design, counts, draw
+from tunegate.plant.preflight import check_canaries, check_recipe, check_records
+from tunegate.plant.settings import TRIAL_RECORDS, AuditSettings
+
+__all__ = [
+    "TRIAL_RECORDS",
+    "AuditSettings",
+    "Canary",
+    "Design",
+    "allocate",
+    "check_canaries",
+    "check_recipe",
+    "check_records",
+    "counts",
+    "draw",
+    "language_of",
+    "make",
+]

@@ -1,0 +1,221 @@
+"""All pattern rules in one Vectorscan database; candidates are confirmed in Python.
+
+A text is folded (full-width ASCII and odd dashes and spaces become ASCII, one code point for one),
+scanned once as UTF-8 bytes, and each candidate is narrowed, checked for context and validated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import hyperscan
+
+from tunegate.scan.folding import fold
+from tunegate.scan.rules import Boundary, Rule
+
+_LEFT_WINDOW = 24  # code points before a candidate that context words are looked for in
+_RIGHT_WINDOW = 12
+_VETO_WINDOW = 32
+_CONTEXT_GAIN = 0.75  # share of the remaining doubt that a context word takes away
+
+# Sentinels on both sides let every boundary consume exactly one byte.
+_SENTINEL = b"\n"
+_BOUNDARIES: Mapping[Boundary, str] = {
+    "digit": "[^0-9]",
+    "alnum": "[^0-9A-Za-z]",
+    "word": "[^0-9A-Za-z_]",
+    "none": "",
+}
+# What may stand between a label and its value.
+_LABEL_TAIL = r"(?:号码|编号|号|是|为|numbers?|no|num|nr|id|code|is|was|[\s:：#.,()（）\"'“”=_-])*$"
+_CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+class Candidate(NamedTuple):
+    """A span that a pattern hit: `text` is folded, `context` says if a context word stands near."""
+
+    rule: Rule
+    text: str
+    start: int
+    end: int
+    context: bool
+    confidence: float
+
+    @property
+    def value(self) -> str:
+        """The candidate's own text, folded."""
+        return self.text[self.start : self.end]
+
+
+class Match(NamedTuple):
+    """A confirmed span, in code points of the text as given, end exclusive."""
+
+    rule: Rule
+    start: int
+    end: int
+    value: str
+    context: bool
+    confidence: float
+
+
+Validator = Callable[[Candidate], float]
+"""Confidence (0 to 1) of a candidate; 0 rejects it. `candidate.confidence` is the rule's own,
+already raised by context."""
+
+
+class Engine:
+    """Finds all rules' matches in a text with one pass over its bytes.
+
+    Picklable (it recompiles) and to be used by one thread at a time: it holds one scratch space.
+
+    Args:
+        rules: In order of priority; see `Rule`.
+        validators: What the rules' `validator` names stand for.
+
+    Raises:
+        ValueError: A rule names no validator of `validators`, or its pattern does not compile.
+    """
+
+    def __init__(self, rules: Sequence[Rule], validators: Mapping[str, Validator]) -> None:
+        self.rules = tuple(rules)
+        self.validators = dict(validators)
+        self._checks = [_check(rule, self.validators) for rule in self.rules]
+        self._narrow = [_narrowing(rule) for rule in self.rules]
+        self._context = [_words(rule.context) for rule in self.rules]
+        self._veto = [_words(rule.veto, tail=_LABEL_TAIL) for rule in self.rules]
+        self._margin = [len(_BOUNDARIES[rule.boundary]) > 0 for rule in self.rules]
+        self._database = _compile(self.rules)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Engine, (self.rules, self.validators)
+
+    def find(self, text: str) -> list[Match]:
+        """The confirmed, non-overlapping matches in `text`, in order of their start."""
+        folded = fold(text)
+        data = _SENTINEL + folded.encode("utf-8", "surrogatepass") + _SENTINEL
+        hits: list[tuple[int, int, int]] = []
+        self._database.scan(data, match_event_handler=_collect, context=hits)
+        return self._resolve(folded, self._spans(data, hits)) if hits else []
+
+    def _spans(
+        self, data: bytes, hits: Iterable[tuple[int, int, int]]
+    ) -> list[tuple[int, int, int]]:
+        """Hits as (rule, start, end) in code points: boundaries off, narrowed to `value`."""
+        spans = []
+        for rule, first, last in hits:
+            start, end = first + self._margin[rule], last - self._margin[rule]
+            if narrow := self._narrow[rule]:
+                inner = narrow.fullmatch(data, start, end)
+                if inner is None:
+                    continue
+                start, end = inner.span("value")
+            spans.append((rule, start, end))
+        point = _code_points(data, {offset for span in spans for offset in span[1:]})
+        return [(rule, point[start], point[end]) for rule, start, end in spans]
+
+    def _resolve(self, text: str, spans: list[tuple[int, int, int]]) -> list[Match]:
+        """Confirms spans by priority, then leftmost, then longest; a taken span is not reused."""
+        taken = bytearray(len(text))
+        matches = []
+        for index, start, end in sorted(set(spans), key=lambda s: (s[0], s[1], -s[2])):
+            if taken.find(1, start, end) >= 0:
+                continue
+            match = self._confirm(index, text, start, end)
+            if match is not None:
+                taken[start:end] = b"\1" * (end - start)
+                matches.append(match)
+        return sorted(matches, key=lambda match: match.start)
+
+    def _confirm(self, index: int, text: str, start: int, end: int) -> Match | None:
+        rule = self.rules[index]
+        left = text[max(0, start - _LEFT_WINDOW) : start]
+        right = text[end : end + _RIGHT_WINDOW]
+        words = self._context[index]
+        context = words is not None and (words.stand_in(left) or words.stand_in(right))
+        if rule.context_required and not context:
+            return None
+        veto = self._veto[index]
+        if veto and veto.stand_in(text[max(0, start - _VETO_WINDOW) : start]):
+            return None
+        confidence = rule.confidence
+        if context and not rule.context_required:
+            confidence = 1 - (1 - confidence) * (1 - _CONTEXT_GAIN)
+        check = self._checks[index]
+        if check is not None:
+            confidence = check(Candidate(rule, text, start, end, context, confidence))
+        if confidence <= 0:
+            return None
+        return Match(rule, start, end, text[start:end], context, confidence)
+
+
+def _collect(rule: int, start: int, end: int, _flags: int, hits: Any) -> None:
+    hits.append((rule, start, end))
+
+
+def _compile(rules: Sequence[Rule]) -> Any:
+    database = hyperscan.Database()
+    try:
+        database.compile(
+            expressions=[_expression(rule) for rule in rules],
+            ids=list(range(len(rules))),
+            elements=len(rules),
+            flags=hyperscan.HS_FLAG_SOM_LEFTMOST,
+        )
+    except hyperscan.error as error:
+        names = ", ".join(rule.id for rule in rules)
+        raise ValueError(f"the patterns of {names} do not compile: {error}") from error
+    return database
+
+
+def _expression(rule: Rule) -> bytes:
+    edge = _BOUNDARIES[rule.boundary]
+    return f"{edge}(?:{rule.pattern}){edge}".encode()
+
+
+def _check(rule: Rule, validators: Mapping[str, Validator]) -> Validator | None:
+    if rule.validator is None:
+        return None
+    if rule.validator not in validators:
+        raise ValueError(f"rule {rule.id}: no validator {rule.validator}")
+    return validators[rule.validator]
+
+
+def _narrowing(rule: Rule) -> re.Pattern[bytes] | None:
+    return re.compile(rule.pattern.encode()) if "(?P<value>" in rule.pattern else None
+
+
+class _Words(NamedTuple):
+    """Words to look for: `plain` tells quickly that none is there, `pattern` says where."""
+
+    plain: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+    def stand_in(self, text: str) -> bool:
+        lower = text.lower()
+        return any(word in lower for word in self.plain) and bool(self.pattern.search(text))
+
+
+def _words(words: Sequence[str], *, tail: str = "") -> _Words | None:
+    """Any of `words`, then `tail`; Latin words only where no letter touches them."""
+    if not words:
+        return None
+    parts = "|".join(
+        rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])" if word.isascii() else re.escape(word)
+        for word in words
+    )
+    pattern = re.compile(f"(?:{parts}){tail}", re.IGNORECASE)
+    return _Words(tuple(word.lower() for word in words), pattern)
+
+
+def _code_points(data: bytes, offsets: Iterable[int]) -> dict[int, int]:
+    """Byte offsets in the padded `data` as code-point offsets in the text."""
+    points: dict[int, int] = {}
+    seen, count = len(_SENTINEL), 0
+    for offset in sorted(offsets):
+        piece = data[seen:offset]
+        count += len(piece) if piece.isascii() else len(piece.translate(None, _CONTINUATION))
+        seen = offset
+        points[offset] = count
+    return points

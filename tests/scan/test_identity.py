@@ -1,0 +1,185 @@
+"""Identifiers are found glued to Chinese text, and hard negatives stay silent."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from tunegate.keys import Key
+from tunegate.scan.detector import Detector
+from tunegate.scan.identity import IdentityDetector
+from tunegate.scan.reserved import resident_check_digit
+from tunegate.scan.rules import Rule, load_rules
+from tunegate.types import Finding, Record, Segment, Source
+
+KEY = Key(b"0123456789abcdef")
+DETECTOR = IdentityDetector(KEY)
+RULES = load_rules("identity")
+EXAMPLES = [(rule, example) for rule in RULES for example in rule.examples]
+COUNTEREXAMPLES = [(rule, example) for rule in RULES for example in rule.counterexamples]
+
+
+def scan(text: str) -> list[Finding]:
+    segment = Segment(pointer="/output", role="assistant", text=text)
+    record = Record(id="r", source=Source(path="x.json"), raw={}, segments=(segment,))
+    return list(DETECTOR.judge(record, None))
+
+
+def kinds(text: str) -> list[str]:
+    return [found.kind for found in scan(text)]
+
+
+@pytest.mark.parametrize(("rule", "example"), EXAMPLES)
+def test_every_example_is_found_alone_and_glued_to_chinese(rule: Rule, example: str) -> None:
+    for text in (example, f"客户{example}请查收", f"（{example}）", f"“{example}”，"):
+        found = scan(text)
+        assert [f.reason.params["rule"] for f in found] == [rule.id], text
+        assert found[0].severity == rule.severity
+
+
+@pytest.mark.parametrize(("rule", "example"), COUNTEREXAMPLES)
+def test_no_counterexample_is_found_as_that_kind(rule: Rule, example: str) -> None:
+    assert rule.kind not in kinds(example)
+
+
+def test_rule_ids_are_unique_and_every_rule_shows_both_sides() -> None:
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    assert all(rule.examples and rule.counterexamples for rule in RULES)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("身份证11010519491231002X，手机", "cn_resident_id", "11010519491231002X"),
+        ("手机13912345678请尽快回电", "mobile_number", "13912345678"),
+        ("我的号码是１３９１２３４５６７８。", "mobile_number", "１３９１２３４５６７８"),
+        ("Tel13912345678", "mobile_number", "13912345678"),
+        ("客户邮箱zhang.wei1987@qq.com已登记", "email", "zhang.wei1987@qq.com"),
+        ("Write to jane.roe@acme-tools.co.uk.", "email", "jane.roe@acme-tools.co.uk"),
+        ("<td>4539578763621486</td>", "payment_card", "4539578763621486"),
+        ("3,13912345678,active", "mobile_number", "13912345678"),
+        ('{"mobile":"13912345678"}', "mobile_number", "13912345678"),
+        ("电话：010-62771234-8001", "phone", "010-62771234"),
+        ("ring +44 (0)20 7219 3000 now", "phone", "+44 (0)20 7219 3000"),
+        ("订单电话13912345678", "mobile_number", "13912345678"),
+    ],
+)
+def test_the_span_is_exact(text: str, kind: str, value: str) -> None:
+    assert [(f.kind, text[f.start : f.end]) for f in scan(text)] == [(kind, value)]
+
+
+def test_a_span_carries_one_kind() -> None:
+    resident = "11010519491231002X"
+    assert kinds(f"银行卡 {resident} 信用代码 {resident}") == ["cn_resident_id"] * 2
+    assert kinds("13912345678@163.com") == ["email"]
+    assert kinds("IBAN DE89 3704 0044 0532 0130 00") == ["iban"]
+    assert kinds("QQ 13912345678") != []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (
+            "13912345678",
+            "139-1234-5678",
+            "139 1234 5678",
+            "+86 13912345678",
+            "１３９１２３４５６７８",
+        ),
+        ("11010519491231002X", "11010519491231002x", "110105 19491231 002X"),
+        ("4539578763621486", "4539 5787 6362 1486", "4539-5787-6362-1486"),
+        ("Zhang.Wei@qq.com", "zhang.wei@QQ.com"),
+        ("010-62771234", "(010)62771234", "+86 10 6277 1234", "电话01062771234"),
+        ("415-867-5309", "(415) 867-5309", "+1 415 867 5309", "1-415-867-5309"),
+    ],
+)
+def test_every_way_of_writing_a_value_has_one_digest(values: tuple[str, ...]) -> None:
+    digests = {scan(value)[0].digest for value in values}
+    assert len(digests) == 1
+    assert scan("13712345679")[0].digest not in digests
+
+
+def test_a_finding_holds_no_raw_text() -> None:
+    for rule, example in EXAMPLES:
+        for found in scan(example):
+            raw = example[found.start : found.end]
+            assert raw not in repr(found), rule.id
+
+
+def test_context_and_checksum_raise_confidence() -> None:
+    assert scan("卡号4539578763621486")[0].confidence > scan("看4539578763621486")[0].confidence
+    assert scan("身份证11010519491231002X")[0].confidence > 0.99
+
+
+PUBLIC = [
+    "请拨打400-820-8820或95588，火警119，急救120，客服10086。",
+    "12306官网，市民热线12345",
+    "共计13912345.67元，单价￥13912345678",
+    "版本v2.3.14.1，Chrome/120.0.6099.109，Windows 10.0.19045",
+    "2024-01-15 13:45:30，时间戳1705297530，毫秒1705297530123",
+    "ISBN 978-7-111-54742-6，ISBN 9787111547426",
+    "快递单号SF1391234567890，运单号 62284804025648",
+    "pi = 3.14159265358979323846",
+    "13912345678 × 2 = 27824691356",
+    "d41d8cd98f00b204e9800998ecf8427e 550e8400-e29b-41d4-a716-446655440000",
+    "user@example.com, admin@example.org, (555) 555-0100, 212-555-0187, 07700 900461",
+    "localhost 127.0.0.1, 10.1.2.3, 192.168.31.7, 203.0.113.9, 2001:db8::8a2e:370:7334",
+    "123-45-6789 4111111111111111 4242 4242 4242 4242 13800138000 12345678901",
+    "The treaty of 1648 had 128 articles; see pages 100-200 and section 3.2.1.4.",
+    "https://item.example.cn/detail/13912345678.html?skuId=6228480402564890018",
+    "微信支付、微信小程序、WeChat Pay都可以",
+    "@media print; git@github.com:org/repo.git; logo@2x.png; pkg@1.2.3",
+    "array([0.123456, 0.654321]) loss=0.69314718",
+]
+
+
+@pytest.mark.parametrize("text", PUBLIC)
+def test_public_and_plain_numbers_are_silent(text: str) -> None:
+    assert scan(text) == []
+
+
+def digits(rng: random.Random, count: int) -> str:
+    return rng.choice("123456789") + "".join(rng.choice("0123456789") for _ in range(count - 1))
+
+
+@pytest.mark.parametrize(
+    ("make", "most"),
+    [
+        (lambda rng: f"您的订单{digits(rng, 16)}已发货", 0.0),
+        (lambda rng: f"Order number {digits(rng, 16)} shipped", 0.0),
+        (lambda rng: f"流水号：{digits(rng, 19)}", 0.0),
+        (lambda rng: f"单号 {digits(rng, 11)}", 0.0),
+        (lambda rng: f"请看 {digits(rng, 18)}", 0.001),
+        (lambda rng: f"请看 {digits(rng, 16)}", 0.04),  # unlabelled: Luhn and issuer by chance
+        (lambda rng: f"x {digits(rng, 15)}", 0.01),
+        (lambda rng: str(uuid.UUID(int=rng.getrandbits(128))), 0.0),
+        (lambda rng: f"{rng.getrandbits(160):040x}", 0.0),
+        (lambda rng: f"result {rng.random()} and {rng.uniform(1, 1e6)}", 0.0),
+    ],
+)
+def test_chance_hits_stay_under_their_base_rate(
+    make: Callable[[random.Random], str], most: float
+) -> None:
+    rng = random.Random(20)
+    texts = [make(rng) for _ in range(1000)]
+    assert sum(bool(scan(text)) for text in texts) <= most * len(texts)
+
+
+def test_one_wrong_digit_silences_a_resident_number() -> None:
+    body = "11010519491231002"
+    assert kinds(body + resident_check_digit(body)) == ["cn_resident_id"]
+    wrong = [body + last for last in "0123456789X" if last != resident_check_digit(body)]
+    assert not [text for text in wrong if "cn_resident_id" in kinds(text)]
+
+
+def test_the_detector_observes_nothing_and_is_a_detector() -> None:
+    detector: Detector = DETECTOR
+    assert detector.name == "identity"
+    assert detector.hazards == ("identity",)
+
+
+def test_lone_surrogates_and_control_characters_are_ordinary() -> None:
+    assert kinds("\ud83d手机13912345678\udc00\x00") == ["mobile_number"]
