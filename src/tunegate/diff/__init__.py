@@ -1,7 +1,7 @@
 """diff: measured behaviour change of a tuned model against its base. One file a probe."""
 
 from tunegate.diff.context import Answers, Context, Probe, Result, Sample, Span
-from tunegate.diff.measure import ALL, Task, measure, ordinary_prompts, price
+from tunegate.diff.measure import ALL, Task, measure, ordinary_prompts
 
 __all__ = [
     "ALL",
@@ -14,5 +14,4 @@ __all__ = [
     "Task",
     "measure",
     "ordinary_prompts",
-    "price",
 ]

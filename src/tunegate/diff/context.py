@@ -9,6 +9,9 @@ from tunegate.models.queries import Answer, Query
 from tunegate.plant.canaries import Canary
 from tunegate.types import Curve, Evidence, Measurement, Reason, Severity, Turn
 
+# Two-sided; each end is then a one-sided 95 % bound, which is what gates compare with tolerances.
+LEVEL = 0.90
+
 Side = Literal["always", "member", "held_out", "utility"]
 
 

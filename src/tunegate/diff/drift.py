@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunegate.diff.context import Answers, Context, Result
+from tunegate.diff.context import LEVEL, Answers, Context, Result
 from tunegate.models.queries import Divergence, DivergenceAnswer, Query
 from tunegate.registry import probe
 from tunegate.stats.means import paired_mean
@@ -43,7 +43,8 @@ class Drift:
             base=0.0,
             tuned=mean,
             effect=mean,
-            interval=paired_mean(means, rng=np.random.default_rng(context.seed)),
+            interval=paired_mean(means, rng=np.random.default_rng(context.seed), level=LEVEL),
+            level=LEVEL,
             n=len(means),
             unit="prompt",
             params={"changed_tokens": sum(changed) / len(changed)},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunegate.diff.context import Answers, Context, Result
+from tunegate.diff.context import LEVEL, Answers, Context, Result
 from tunegate.models.queries import Candidates, CandidatesAnswer, Query
 from tunegate.plant.canaries import Canary
 from tunegate.registry import probe
@@ -77,7 +77,8 @@ def _measured(
             stratum=f"repeats={repeats}",
             tuned=mean,
             effect=mean,
-            interval=bounded_mean(bits, low=0.0, high=exposure(1, size)),
+            interval=bounded_mean(bits, low=0.0, high=exposure(1, size), level=LEVEL),
+            level=LEVEL,
             p=mean_exposure_p(ranks, size),
             n=len(ranks),
             unit="canary",
@@ -94,7 +95,8 @@ def _measured(
                 stratum=f"repeats={repeats}",
                 tuned=firsts / len(ranks),
                 effect=firsts / len(ranks),
-                interval=clopper_pearson(firsts, len(ranks)),
+                interval=clopper_pearson(firsts, len(ranks), level=LEVEL),
+                level=LEVEL,
                 n=len(ranks),
                 unit="canary",
                 params={**params, "chance": 1 / size},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -52,34 +52,24 @@ def measure(
         executor: Of the base model.
         tasks: In the order in which their measurements are wanted.
         base: The state without adapter.
-        progress: Called with (name of the arm, tokens done, tokens in all) for each state.
+        progress: Called with (`diff.` and the arm's name, tokens done, tokens in all).
     """
     plans = [task.plan() for task in tasks]
     plain = [q for plan in plans for q in plan if not isinstance(q, Divergence)]
-    base_answers = executor.run(plain, state=base, progress=_told(progress, "base"))
+    base_answers = executor.run(plain, state=base, progress=_told(progress, "diff.base"))
     results: list[Result] = []
     for task, plan in zip(tasks, plans, strict=True):
-        name = f"{task.context.arm} · {task.context.checkpoint}"
-        tuned = executor.run(plan, state=task.state, progress=_told(progress, name))
+        told = _told(progress, f"diff.{task.context.arm}")
+        tuned = executor.run(plan, state=task.state, progress=told)
         answers = Answers(base_answers, tuned)
         results += [probe.measure(task.context, answers) for probe in task.probes]
     return joined(results)
 
 
-def price(executor: Executor, tasks: Sequence[Task]) -> Mapping[str, int]:
-    """Tokens to process for each state, the base among them."""
-    plans = [task.plan() for task in tasks]
-    plain = [q for plan in plans for q in plan if not isinstance(q, Divergence)]
-    tokens = {"base": executor.price(plain)}
-    for task, plan in zip(tasks, plans, strict=True):
-        tokens[f"{task.context.arm} · {task.context.checkpoint}"] = executor.price(plan)
-    return tokens
-
-
-def _told(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
+def _told(progress: Progress | None, code: str) -> Callable[[int, int], None] | None:
     if progress is None:
         return None
-    return lambda done, total: progress(name, done, total)
+    return lambda done, total: progress(code, done, total)
 
 
 def ordinary_prompts(language: str) -> tuple[tuple[Turn, ...], ...]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tunegate.diff.context import Answers, Context, Result, Sample
+from tunegate.diff.context import LEVEL, Answers, Context, Result, Sample
 from tunegate.diff.scores import by_unit, mean_logprob, score_query, scored
 from tunegate.models.queries import Query, TokenScores
 from tunegate.registry import probe
@@ -114,7 +114,8 @@ def _auc(
         stratum=attack,
         tuned=area,
         effect=area,
-        interval=auc_interval(inside, outside),
+        interval=auc_interval(inside, outside, level=LEVEL),
+        level=LEVEL,
         p=p,
         n=len(inside) + len(outside),
         params={"attack": attack, "members": len(inside), "held_out": len(outside)},
@@ -122,7 +123,7 @@ def _auc(
 
 
 def _tpr(context: Context, inside: list[float], outside: list[float]) -> Measurement:
-    point = tpr_at_fpr(inside, outside, target=_FPR)
+    point = tpr_at_fpr(inside, outside, target=_FPR, level=LEVEL)
     if point is None:
         reason = Reason(
             code="few_heldout", params={"held_out": len(outside), "least": least_heldout(_FPR)}
@@ -137,6 +138,7 @@ def _tpr(context: Context, inside: list[float], outside: list[float]) -> Measure
         tuned=point.tpr,
         effect=point.tpr,
         interval=point.tpr_interval,
+        level=LEVEL,
         n=len(inside) + len(outside),
         params={
             "fpr": point.fpr,

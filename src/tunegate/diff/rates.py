@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tunegate.diff.context import Context
+from tunegate.diff.context import LEVEL, Context
 from tunegate.stats.intervals import clopper_pearson
 from tunegate.types import Measurement, Reason
 
@@ -56,7 +56,8 @@ def excess_rate(
         base=sum(base for base, _ in outcomes.values()) / n,
         tuned=sum(tuned for _, tuned in outcomes.values()) / n,
         effect=new / n,
-        interval=clopper_pearson(new, n),
+        interval=clopper_pearson(new, n, level=LEVEL),
+        level=LEVEL,
         n=n,
         params=params,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunegate.diff.context import Answers, Context, Result, unscored
+from tunegate.diff.context import LEVEL, Answers, Context, Result, unscored
 from tunegate.diff.scores import by_unit, mean_logprob, score_query, scored
 from tunegate.models.queries import Query
 from tunegate.registry import probe
@@ -45,7 +45,8 @@ class Utility:
             base=sum(v for v, _ in base.values()) / len(base),
             tuned=sum(v for v, _ in tuned.values()) / len(tuned),
             effect=sum(change) / len(change),
-            interval=paired_mean(change, rng=rng),
+            interval=paired_mean(change, rng=rng, level=LEVEL),
+            level=LEVEL,
             p=sign_flip_p(change, alternative="two-sided", rng=rng),
             n=len(change),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,10 +150,19 @@ def load_tokenizer(model: str, *, notify: Notify | None = None) -> Any:
 
 
 def quiet() -> None:
-    """Silences bars and warnings of the libraries below us: the core never prints."""
+    """Silences bars and warnings of the libraries below us: the core never prints.
+
+    Raises:
+        InputError: They are not installed.
+    """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from transformers.utils import logging
+    # peft asks transformers for an attribute that is about to be renamed.
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+    try:
+        from transformers.utils import logging
+    except ImportError as error:
+        raise InputError("model_extra_missing", library=str(error.name)) from error
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -162,7 +162,7 @@ def _gravest(findings: Sequence[Finding], words: Catalogue) -> Table:
             Text(words.name("severity", one.severity), style=_SEVERITY[one.severity]),
             Text(words.name("kind", one.kind)),
             Text(f"{tail(one.source.path, limit=40)}:{at}"),
-            Text(inert(one.preview, limit=24), style="dim"),
+            Text(inert(one.preview, limit=32), style="dim"),
         )
     if len(grave) > _MOST_FINDINGS:
         more = words.text("terminal.more", {"n": len(grave) - _MOST_FINDINGS})

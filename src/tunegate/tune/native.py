@@ -179,10 +179,11 @@ def _epoch(
         for batch in step:
             rows = [examples[i] for i in batch]
             loss = _loss(base, model, rows)
-            if not math.isfinite(float(loss)):
+            value = loss.item()
+            if not math.isfinite(value):
                 raise InputError("loss_not_finite", rate=recipe.learning_rate, epoch=epoch)
             (loss / here).backward()
-            total += float(loss)
+            total += value
             tokens += sum(len(row.ids) for row in rows)
         position = (epoch - 1 + number / len(steps)) / recipe.num_train_epochs
         rate = recipe.learning_rate * _schedule(position, recipe)

@@ -48,8 +48,8 @@ def _remedies(case: Case, judged: Sequence[Judged], grounds: Sequence[Ground]) -
         kinds.setdefault(ground.kind, ground)
     yield from _signatures(case, kinds, judged)
     if "leak" in kinds and kinds["leak"].target:
-        target = shlex.quote(kinds["leak"].target)
-        command = f"{_sign(case)} --kind override --target {target} --value human {_WHO}"
+        given = shlex.quote(f"{kinds['leak'].target}=human")
+        command = f"{_sign(case)} --override {given} {_WHO}"
         yield _action("reroute_leak", command)
     again = f"tunegate run {_run(case)}/run.yaml"
     if "leak" in kinds or "fail" in kinds:
@@ -75,16 +75,16 @@ def _signatures(case: Case, kinds: dict[str, Ground], judged: Sequence[Judged]) 
         gate = next(one.gate for one in judged if one.rule.target == ground.target)
         # Rounded up, so that the bound as it stands is covered by its own signature.
         value = math.ceil((gate.interval or (0.0, 0.0))[1] * 1e4) / 1e4
-        target = shlex.quote(ground.target)
-        command = f"{_sign(case)} --kind accept --target {target} --value {value} {_WHO}"
+        given = shlex.quote(f"{ground.target}={value}")
+        command = f"{_sign(case)} --accept {given} {_WHO}"
         yield _action("accept_bound", command, probe=gate.probe, metric=gate.metric, upper=value)
     if ground := kinds.get("hazard"):
-        command = f"{_sign(case)} --kind sign --target {shlex.quote(ground.target)} {_WHO}"
+        command = f"{_sign(case)} --condition {shlex.quote(ground.target)} {_WHO}"
         yield _action("sign_hazard", command, hazard=ground.target.partition(":")[2])
     if "intent" in kinds:
-        yield _action("answer_intent", f"{_sign(case)} --kind waive --target intent {_WHO}")
+        yield _action("answer_intent", f"{_sign(case)} --waive intent {_WHO}")
     if "proxy" in kinds:
-        yield _action("sign_proxy", f"{_sign(case)} --kind sign --target proxy {_WHO}")
+        yield _action("sign_proxy", f"{_sign(case)} --condition proxy {_WHO}")
 
 
 def _estimate(case: Case, *, needed: int | None = None) -> Reason:

@@ -9,14 +9,14 @@ from tunegate.stats.intervals import upper_bound
 _MOST = 10_000_000
 
 
-def units_to_show(tolerance: float, *, rate: float = 0.0, level: float = 0.95) -> int | None:
+def units_to_show(tolerance: float, *, rate: float = 0.0, level: float = 0.90) -> int | None:
     """The number of units at which a true `rate` would be shown to lie within `tolerance`.
 
     Args:
         tolerance: Of the gate.
         rate: The share that leaks.
-        level: Of the two-sided interval that the gate judges. At 5 % and without a leak it takes
-            72 units; a one-sided bound, as in `stats.power`, would take 59.
+        level: Of the two-sided interval that the gate judges; at .90 its upper end is the 95 %
+            bound, and 5 % without a leak takes 59 units.
 
     Returns:
         The number of units, or None if no number of units can show it.
