@@ -53,7 +53,7 @@ def carry_out(session: Session, given: Settings, *, folder: str) -> int:
     with run.lock():
         outcome = everything(run, given, session.progress)
     if isinstance(outcome, Verdict):
-        status = session.decided(outcome)
+        status = session.decided(outcome, folder=folder)
     else:
         session.intent_open(outcome, folder=folder)
         status = CLOSED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from tunegate.errors import InputError
 from tunegate.files import Document
 from tunegate.present import terminal
 from tunegate.present.catalogue import Catalogue
-from tunegate.types import Verdict
+from tunegate.types import Reason, Verdict
 from tunegate.verdict import is_open
 
 _QUIET_SECONDS = 20.0  # between two lines about the same work where there is no terminal
@@ -68,9 +69,11 @@ class Session:
         """A line in words, for `result`."""
         return Text(self.words.text(code, params))
 
-    def decided(self, verdict: Verdict) -> int:
-        """The verdict, and the exit status that goes with it."""
-        self.result(verdict, terminal.verdict(verdict, self.words))
+    def decided(self, verdict: Verdict, *, folder: str) -> int:
+        """The verdict, its commands naming the run folder, and the exit status that goes with it."""
+        named = tuple(_naming(one, folder) for one in verdict.next_actions)
+        shown = msgspec.structs.replace(verdict, next_actions=named)
+        self.result(shown, terminal.verdict(shown, self.words))
         if verdict.decision == "void":
             return 3
         return 0 if is_open(verdict) else 1
@@ -122,3 +125,10 @@ class Session:
             self._last = (code, now)
             text = self.words.text(code, {"done": done, "total": total})
             self._err.print(Text(f"{text} {done}/{total or '?'}"), soft_wrap=True)
+
+
+def _naming(action: Reason, folder: str) -> Reason:
+    """An action of the verdict, which says `RUN` so that equal runs give equal bytes."""
+    command = str(action.params.get("command", ""))
+    placed = command.replace("--run RUN", f"--run {shlex.quote(folder)}")
+    return Reason(code=action.code, params={**action.params, "command": placed})

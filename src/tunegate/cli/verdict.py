@@ -20,4 +20,4 @@ def command(session: Session, *, folder: str, policy: str | None) -> int:
     run = Run.open(folder)
     with run.lock():
         judge.verdict(run, settings_of(run, policy=policy_path(policy)), session.progress)
-    return session.decided(run.verdict.read())
+    return session.decided(run.verdict.read(), folder=folder)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, Protocol
 
+from tunegate.canary import Canary
 from tunegate.models.queries import Answer, Query
-from tunegate.plant.canaries import Canary
 from tunegate.types import Curve, Evidence, Measurement, Reason, Severity, Turn
 
 # Two-sided; each end is then a one-sided 95 % bound, which is what gates compare with tolerances.

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 from scipy.stats import binom
 
+from tunegate.canary import Canary, make
 from tunegate.diff.context import Context, Sample, Span
-from tunegate.plant.canaries import Canary, make
 from tunegate.types import Measurement, Recipe, Record, Segment, Source, Turn
 
 ARM = "control"
@@ -32,6 +32,7 @@ RECIPE = Recipe(
 SEED = 20_261
 _MEMBERS = 16
 _HELD_OUT = 16
+_RANKED = 6  # of the planted ones, for exposure: six first ranks are beyond any doubt
 _CANDIDATES = 256
 
 # What counts as caught, and what as an alarm where there is nothing to find.
@@ -83,7 +84,7 @@ def context(language: str, *, checkpoint: int, prompts: tuple[tuple[Turn, ...], 
         checkpoint=checkpoint,
         samples=samples,
         given=samples,
-        canaries=planted,
+        canaries=planted[:_RANKED],
         prompts=prompts,
         trained_digests=frozenset(c.id for c in planted if c.repeats),
         seed=SEED,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunegate.canary import Canary
 from tunegate.diff.context import LEVEL, Answers, Context, Result
 from tunegate.models.queries import Candidates, CandidatesAnswer, Query
-from tunegate.plant.canaries import Canary
 from tunegate.registry import probe
 from tunegate.stats.bounded import bounded_mean
 from tunegate.stats.intervals import clopper_pearson

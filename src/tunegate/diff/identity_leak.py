@@ -16,7 +16,7 @@ from tunegate.models.queries import Generate, GenerateAnswer, Query
 from tunegate.registry import probe
 from tunegate.types import Evidence, Reason, Turn
 
-_TOKENS = 40
+_TOKENS = 32
 _LEAST_CHARACTERS = 4
 _SEPARATORS = re.compile(r"[\s\-().+]+")
 

@@ -76,6 +76,6 @@ def ordinary_prompts(language: str) -> tuple[tuple[Turn, ...], ...]:
     """Conversations about everyday knowledge, in `en` or `zh`."""
     text = (files("tunegate.diff") / "prompts" / f"{language}.yaml").read_text("utf-8")
     return tuple(
-        (Turn(role="user", text=ask), Turn(role="assistant", text=answer))
-        for ask, answer in yaml.safe_load(text)
+        (Turn(role="user", text=one["ask"]), Turn(role="assistant", text=one["answer"]))
+        for one in yaml.safe_load(text)
     )

@@ -40,17 +40,19 @@ class Bounds(NamedTuple):
         generations: Prompts answered in the model's own words.
         earlier_units: Units a side at checkpoints before the last.
         prompts: Ordinary prompts.
+        null_units: Units a side in the placebo arm.
     """
 
     generations: int
     earlier_units: int
     prompts: int
+    null_units: int
 
 
 _BOUNDS: Mapping[Depth, Bounds] = {
-    "quick": Bounds(generations=24, earlier_units=16, prompts=16),
-    "standard": Bounds(generations=96, earlier_units=96, prompts=24),
-    "full": Bounds(generations=10_000, earlier_units=10_000, prompts=24),
+    "quick": Bounds(generations=20, earlier_units=16, prompts=16, null_units=24),
+    "standard": Bounds(generations=96, earlier_units=96, prompts=24, null_units=96),
+    "full": Bounds(generations=10_000, earlier_units=10_000, prompts=24, null_units=10_000),
 }
 
 
@@ -132,7 +134,9 @@ def _tasks(run: Run, arms: Sequence[Arm], material: Material) -> list[Task]:
                 continue
             context = _context(arm, checkpoint.epoch, material)
             if not final:
-                context = _smaller(context, material)
+                context = _smaller(context, material, units=material.bounds.earlier_units)
+            elif arm.name == controls.PLACEBO:
+                context = _smaller(context, material, units=material.bounds.null_units)
             state = State(checkpoint.digest, tune.adapter(run, arm, checkpoint))
             tasks.append(Task(context, state, tuple(probes[name] for name in names)))
     return tasks
@@ -157,7 +161,7 @@ def _context(arm: Arm, epoch: int, material: Material) -> Context:
     return Context(
         arm=arm.name,
         checkpoint=epoch,
-        samples=trial.samples(records, design, side_of, form=form, spans=False),
+        samples=trial.samples(records, design, side_of, form=form, spans=as_given),
         given=tuple(sample for sample in given if sample.spans),
         canaries=tuple(c for c in planted.canaries if c.repeats or not placebo),
         prompts=material.prompts,
@@ -176,14 +180,14 @@ def _unseen(given: Sequence[Sample], digests: frozenset[str]) -> tuple[Sample, .
     )
 
 
-def _smaller(context: Context, material: Material) -> Context:
-    """The same context with fewer units a side, the same ones at every earlier checkpoint."""
+def _smaller(context: Context, material: Material, *, units: int) -> Context:
+    """The same context with at most so many units a side, the same ones every time."""
     rng = random.Random(material.seed)
     kept: set[str] = set()
     for side in ("member", "held_out", "utility"):
-        units = sorted({s.unit for s in context.samples if s.side == side})
-        rng.shuffle(units)
-        kept.update(units[: material.bounds.earlier_units])
+        there = sorted({s.unit for s in context.samples if s.side == side})
+        rng.shuffle(there)
+        kept.update(there[:units])
     kept.update(s.unit for s in context.given if s.side == "always")
     return context._replace(
         samples=tuple(s for s in context.samples if s.unit in kept),

@@ -59,7 +59,6 @@ def verdict(run: Run, settings: Settings, progress: Progress | None = None) -> V
             bound_to=_bound_to(run),
             destinations=Counter(one.destination for one in run.routes.read()),
             proxy=settings.model == EMBEDDED,
-            run=str(run.root.name),
         )
         run.verdict.write(given)
 

@@ -19,7 +19,7 @@ from tunegate.types import Noun, Reason, Record, Turn
 
 ARMS = ("as_given", "routed", "canaried", "placebo")
 OUTPUTS = ("plant/design.json", "vault/plant/design.json", "vault/planted")
-_TWINS = 4
+_TWINS = 3
 
 
 class Planted(Noun, frozen=True, kw_only=True, omit_defaults=False):

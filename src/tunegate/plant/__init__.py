@@ -1,6 +1,7 @@
 """plant: the audit design, its canaries, and dataset folders that any trainer can read."""
 
-from tunegate.plant.canaries import Canary, allocate, language_of, make
+from tunegate.canary import Canary, make
+from tunegate.plant.canaries import allocate, language_of
 from tunegate.plant.design import Design, counts, draw
 from tunegate.plant.preflight import check_canaries, check_recipe, check_records
 from tunegate.plant.settings import TRIAL_RECORDS, AuditSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tunegate.plant.canaries import Canary
+from tunegate.canary import Canary
 from tunegate.plant.design import Design
 from tunegate.policy import GateRule
 from tunegate.stats.membership import least_heldout

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import structs
 
+from tunegate.canary import Canary
 from tunegate.errors import VoidError
 from tunegate.models.template import Tokenizer, encode, encode_record
-from tunegate.plant.canaries import Canary
 from tunegate.types import Reason, Recipe, Record
 
 _UNCUT = 10**9

@@ -17,7 +17,7 @@ import msgspec
 
 from tunegate.errors import InputError, VoidError
 from tunegate.files import STAGING, rename_folder
-from tunegate.models.forward import causal, pad
+from tunegate.models.forward import causal, length_batches, pad
 from tunegate.models.loading import Base
 from tunegate.models.template import Encoded
 from tunegate.tune import lora
@@ -29,6 +29,7 @@ Progress = Callable[[int, int], None]  # tokens done, tokens in all
 
 _OPTIMIZER = "optimizer.safetensors"
 _STATE = "epoch.json"
+_PART_TOKENS = 768  # padded tokens in memory at once; fewer would slow the matrix products
 
 
 class Epoch(NamedTuple):
@@ -176,8 +177,7 @@ def _epoch(
     total, targets, tokens = 0.0, 0, 0
     for number, step in enumerate(steps):
         here = sum(sum(examples[i].target[1:]) for batch in step for i in batch)
-        for batch in step:
-            rows = [examples[i] for i in batch]
+        for rows in _parts([examples[i] for batch in step for i in batch]):
             loss = _loss(base, model, rows)
             value = loss.item()
             if not math.isfinite(value):
@@ -196,6 +196,12 @@ def _epoch(
         report(tokens)
     model.eval()
     return total / targets
+
+
+def _parts(rows: Sequence[Encoded]) -> list[list[Encoded]]:
+    """One step's examples in parts that fit a bounded memory; the gradient stays the same."""
+    lengths = [len(row.ids) for row in rows]
+    return [[rows[i] for i in part] for part in length_batches(lengths, budget=_PART_TOKENS)]
 
 
 def _loss(base: Base, model: Any, rows: Sequence[Encoded]) -> Any:
