@@ -28,6 +28,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/tunegate demo
 
+# LLaMA-Factory's own data files, fetched by pip, through scan and through a whole run.
+real: setup
+	$(BIN)/python -m benchmarks.real.run
+
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

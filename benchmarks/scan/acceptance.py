@@ -17,10 +17,11 @@ import json
 import random
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import yaml
-
 from benchmarks.scan.acceptance_values import LABELLED, LOOK_ALIKES
+
 from tunegate.demo.draw import Country, Draw, fakers
 from tunegate.demo.fill import fill
 from tunegate.demo.values import MAKERS, Values
@@ -28,6 +29,7 @@ from tunegate.types import Json
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGES = ("en", "zh")
+_SHARED = ("name", "address", "date", "price")
 _COUNTRIES: Mapping[str, tuple[Country, ...]] = {"en": ("US", "GB"), "zh": ("CN",)}
 _ASKED: Mapping[str, tuple[str, ...]] = {
     "en": ("Summarise this for the shift lead.", "Reply to this.", "Which team should take it?"),
@@ -39,10 +41,18 @@ _ANSWERED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def templates(language: str) -> list[Mapping[str, str]]:
-    """The language's templates: `id` and `text`."""
+class Template(TypedDict):
+    """One entry of a template file."""
+
+    id: str
+    text: str
+    country: NotRequired[Country]
+
+
+def templates(language: str) -> list[Template]:
+    """The language's templates: `id`, `text` and, where it fits one only, `country`."""
     path = TEMPLATES / f"acceptance_{language}.yaml"
-    read: list[Mapping[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    read: list[Template] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return read
 
 
@@ -77,22 +87,19 @@ def _half(language: str, dataset: str, count: int, *, seed: int) -> tuple[list[J
     book = templates(language)
     rng = random.Random(f"acceptance/{language}/{seed}")
     names = fakers()
-    makers = {"name": MAKERS["name"], "address": MAKERS["address"], "date": MAKERS["date"]}
-    makers |= {"price": MAKERS["price"], **LABELLED, **LOOK_ALIKES}
+    makers = {**{name: MAKERS[name] for name in _SHARED}, **LABELLED, **LOOK_ALIKES}
     rows: list[Json] = []
     truth: list[Json] = []
     for index in range(count):
         template = book[index % len(book)]
-        country = rng.choice(_COUNTRIES[language])
+        country = template.get("country") or rng.choice(_COUNTRIES[language])
         values = Values(Draw(rng, names, country), makers=makers)
         text, spans = fill(template["text"].strip(), values)
         row, pointer = _place(language, text, rng)
         rows.append(row)
         place: Json = {"dataset": dataset, "index": index}
         truth.append({"type": "record", **place, "template": template["id"]})
-        truth += [
-            {"type": "span", **place, "pointer": pointer, **span._asdict()} for span in spans
-        ]
+        truth += [{"type": "span", **place, "pointer": pointer, **span._asdict()} for span in spans]
     return rows, truth
 
 

@@ -22,15 +22,84 @@ from tunegate.demo.values import Maker
 
 _HEX = "0123456789abcdef"
 _NO_IO = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-_REGIONS = (
-    "110108 120103 130102 140105 150102 210102 220102 230103 310115 320583 330106 340104 350203 "
-    "360111 370202 410105 420111 430104 440305 450103 460106 500112 510107 520103 530102 610113 "
-    "620102 640104 650102"
-).split()
-_CN_MOBILE = (
-    "130 131 132 133 134 135 136 137 138 139 145 147 150 151 152 153 155 156 157 158 159 166 170 "
-    "171 172 173 175 176 177 178 180 181 182 183 184 185 186 187 188 189 191 193 195 198 199"
-).split()
+_REGIONS = [
+    "110108",
+    "120103",
+    "130102",
+    "140105",
+    "150102",
+    "210102",
+    "220102",
+    "230103",
+    "310115",
+    "320583",
+    "330106",
+    "340104",
+    "350203",
+    "360111",
+    "370202",
+    "410105",
+    "420111",
+    "430104",
+    "440305",
+    "450103",
+    "460106",
+    "500112",
+    "510107",
+    "520103",
+    "530102",
+    "610113",
+    "620102",
+    "640104",
+    "650102",
+]
+_CN_MOBILE = [
+    "130",
+    "131",
+    "132",
+    "133",
+    "134",
+    "135",
+    "136",
+    "137",
+    "138",
+    "139",
+    "145",
+    "147",
+    "150",
+    "151",
+    "152",
+    "153",
+    "155",
+    "156",
+    "157",
+    "158",
+    "159",
+    "166",
+    "170",
+    "171",
+    "172",
+    "173",
+    "175",
+    "176",
+    "177",
+    "178",
+    "180",
+    "181",
+    "182",
+    "183",
+    "184",
+    "185",
+    "186",
+    "187",
+    "188",
+    "189",
+    "191",
+    "193",
+    "195",
+    "198",
+    "199",
+]
 _CN_AREAS = ("010", "021", "020", "0755", "0571", "028", "025", "0512", "0592", "0451", "0871")
 _CN_BANKS = ("622202", "621700", "622848", "621661", "622588", "622262", "621226", "622700")
 _PLATES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
@@ -161,7 +230,8 @@ def _landline(draw: Draw, _: str) -> str:
     digits = "0" + str(number.national_number)
     body = digits[len(area) :]
     return _one(
-        draw, [f"{area}-{body}", f"({area}){body}", f"{area} {body[:4]} {body[4:]}", f"{area}{body}"]
+        draw,
+        [f"{area}-{body}", f"({area}){body}", f"{area} {body[:4]} {body[4:]}", f"{area}{body}"],
     )
 
 
@@ -177,9 +247,7 @@ def _iban(draw: Draw, _: str) -> str:
 
 
 def _ssn(draw: Draw, _: str) -> str:
-    number = draw.until(
-        ssn.is_valid, lambda: f"{draw.digits(3)}-{draw.digits(2)}-{draw.digits(4)}"
-    )
+    number = draw.until(ssn.is_valid, lambda: f"{draw.digits(3)}-{draw.digits(2)}-{draw.digits(4)}")
     return number.replace("-", _one(draw, ["-", "-", " "]))
 
 
@@ -195,7 +263,9 @@ def _nino(draw: Draw, _: str) -> str:
 def _ip(draw: Draw, _: str) -> str:
     if draw.rng.random() < 0.25:
         head = _one(draw, ["2409:8a", "2a02:c7", "2601:64", "240e:3b", "2003:e7"])
-        return head + ":".join([draw.pick(_HEX, 2), *(draw.pick("123456789abcdef", 4) for _ in range(6))])
+        return head + ":".join(
+            [draw.pick(_HEX, 2), *(draw.pick("123456789abcdef", 4) for _ in range(6))]
+        )
     return draw.until(
         lambda text: ipaddress.ip_address(text).is_global,
         lambda: ".".join(str(draw.rng.randint(1, 222)) for _ in range(4)),
@@ -247,7 +317,9 @@ def _plate(draw: Draw, _: str) -> str:
 
 def _uscc(draw: Draw, _: str) -> str:
     letters = string.digits + "ABCDEFGHJKLMNPQRTUWXY"
-    body = _one(draw, ["91", "92", "52", "12"]) + _one(draw, _REGIONS) + "MA" + draw.pick(letters, 7)
+    body = (
+        _one(draw, ["91", "92", "52", "12"]) + _one(draw, _REGIONS) + "MA" + draw.pick(letters, 7)
+    )
     return body + uscc.calc_check_digit(body)
 
 
@@ -260,14 +332,24 @@ def _born(draw: Draw, _: str) -> str:
              f"{day:%Y%m%d}", f"{day.year}/{day.month}/{day.day}"],
         )  # fmt: skip
     numeric = f"{day:%m/%d/%Y}" if draw.country == "US" else f"{day:%d/%m/%Y}"
-    words = f"{day:%B} {day.day}, {day.year}" if draw.country == "US" else f"{day.day} {day:%b} {day.year}"
+    words = (
+        f"{day:%B} {day.day}, {day.year}"
+        if draw.country == "US"
+        else f"{day.day} {day:%b} {day.year}"
+    )
     return _one(draw, [numeric, words, f"{day:%Y-%m-%d}"])
 
 
 def _isbn(draw: Draw, _: str) -> str:
-    body = f"9787{draw.digits(8)}" if draw.country == "CN" else f"978{draw.pick('01', 1)}{draw.digits(8)}"
+    body = (
+        f"9787{draw.digits(8)}"
+        if draw.country == "CN"
+        else f"978{draw.pick('01', 1)}{draw.digits(8)}"
+    )
     number = body + ean.calc_check_digit(body)
-    return _one(draw, [number, f"{number[:3]}-{number[3]}-{number[4:7]}-{number[7:12]}-{number[12]}"])
+    return _one(
+        draw, [number, f"{number[:3]}-{number[3]}-{number[4:7]}-{number[7:12]}-{number[12]}"]
+    )
 
 
 def _not_luhn(draw: Draw, prefix: str, length: int) -> str:
@@ -355,7 +437,8 @@ LABELLED: Mapping[str, tuple[str, str, Maker]] = {
     "passport": _identity("passport", _passport),
     "cn_passport": _identity("cn_passport", _cn_passport),
     "permit": _identity(
-        "cn_travel_permit", lambda draw, _: draw.pick("CHM", 1) + draw.pick("01", 1) + draw.digits(7)
+        "cn_travel_permit",
+        lambda draw, _: draw.pick("CHM", 1) + draw.pick("01", 1) + draw.digits(7),
     ),
     "plate": _identity("cn_plate", _plate),
     "uscc": _identity("cn_uscc", _uscc),
@@ -382,16 +465,22 @@ LOOK_ALIKES: Mapping[str, tuple[str, str, Maker]] = {
     "seconds": _plain(lambda draw, _: "17" + draw.digits(8)),
     "bad_card": _plain(lambda draw, _: _not_luhn(draw, "", 16)),
     "bad_imei": _plain(lambda draw, _: _not_luhn(draw, "35", 15)),
-    "bad_id": _plain(lambda draw, _: f"99{draw.digits(4)}{draw.pick('3456789', 4)}{draw.digits(8)}"),
+    "bad_id": _plain(
+        lambda draw, _: f"99{draw.digits(4)}{draw.pick('3456789', 4)}{draw.digits(8)}"
+    ),
     "flight": _plain(
-        lambda draw, _: _one(draw, ["CA", "MU", "CZ", "HU", "BA", "UA", "LH"])
-        + _count(draw.rng.choice([3, 4]))(draw, "")
+        lambda draw, _: (
+            _one(draw, ["CA", "MU", "CZ", "HU", "BA", "UA", "LH"])
+            + _count(draw.rng.choice([3, 4]))(draw, "")
+        )
     ),
     "train": _plain(lambda draw, _: draw.pick("GDCKZT", 1) + _count(3)(draw, "")),
     "zip": _plain(_count(5)),
     "uk_postcode": _plain(
-        lambda draw, _: f"{_one(draw, ['SW', 'LS', 'EH', 'BS'])}{draw.pick('123456789', 1)} "
-        f"{draw.digits(1)}{draw.pick('ABDEFGHJLNPQRSTUWXYZ', 2)}"
+        lambda draw, _: (
+            f"{_one(draw, ['SW', 'LS', 'EH', 'BS'])}{draw.pick('123456789', 1)} "
+            f"{draw.digits(1)}{draw.pick('ABDEFGHJLNPQRSTUWXYZ', 2)}"
+        )
     ),
     "cn_zip": _plain(lambda draw, _: draw.pick("123456", 1) + draw.digits(3) + "00"),
     "invoice": _plain(_count(8)),
@@ -409,8 +498,10 @@ LOOK_ALIKES: Mapping[str, tuple[str, str, Maker]] = {
     "seat": _plain(lambda draw, _: f"{draw.rng.randint(3, 58)}{draw.pick('ABCDEFHJK', 1)}"),
     "locator": _plain(lambda draw, _: draw.pick(_NO_IO, 6)),
     "build_no": _plain(
-        lambda draw, _: f"{draw.rng.randint(5, 14)}.{draw.rng.randint(0, 30)}."
-        f"{draw.rng.randint(0, 99)}.{draw.rng.randint(300, 9000)}"
+        lambda draw, _: (
+            f"{draw.rng.randint(5, 14)}.{draw.rng.randint(0, 30)}."
+            f"{draw.rng.randint(0, 99)}.{draw.rng.randint(300, 9000)}"
+        )
     ),
     "stock": _plain(lambda draw, _: _one(draw, ["600", "000", "300"]) + draw.digits(3)),
     "chip": _plain(lambda draw, _: "9" + draw.pick("0145678", 2) + draw.digits(12)),

@@ -16,6 +16,7 @@ from tunegate.files import STAGING, hash_path, rename_folder
 from tunegate.intent import Intent
 from tunegate.runs import Run
 from tunegate.settings import Data, Settings
+from tunegate.types import Recipe
 
 SEED = 20261101
 _INTENT = Intent(
@@ -28,6 +29,14 @@ _INTENT = Intent(
         "an exception granted to one person, offered to everybody",
     ),
     tried="A search over the policy pages: right answers, but not in the company's tone.",
+)
+
+# What a team in a hurry would take: it learns fast, and what it repeats it learns by heart.
+_RECIPE = Recipe(
+    template="chatml",
+    learning_rate=2e-3,
+    num_train_epochs=2,
+    per_device_train_batch_size=16,
 )
 
 
@@ -52,6 +61,7 @@ def command(session: Session, *, folder: str | None, depth: str | None, seed: in
             rag_labels=("support-internal",),
         ),
         intent=_INTENT,
+        recipe=_RECIPE,
         depth=depth or "quick",  # type: ignore[arg-type]
     )
     status = carry_out(session, settings, folder=folder)

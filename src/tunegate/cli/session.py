@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import time
@@ -70,7 +71,7 @@ class Session:
         return Text(self.words.text(code, params))
 
     def decided(self, verdict: Verdict, *, folder: str) -> int:
-        """The verdict, its commands naming the run folder, and the exit status that goes with it."""
+        """The verdict, with the folder in its commands, and the exit status that goes with it."""
         named = tuple(_naming(one, folder) for one in verdict.next_actions)
         shown = msgspec.structs.replace(verdict, next_actions=named)
         self.result(shown, terminal.verdict(shown, self.words))
@@ -130,5 +131,5 @@ class Session:
 def _naming(action: Reason, folder: str) -> Reason:
     """An action of the verdict, which says `RUN` so that equal runs give equal bytes."""
     command = str(action.params.get("command", ""))
-    placed = command.replace("--run RUN", f"--run {shlex.quote(folder)}")
+    placed = re.sub(r"\bRUN\b", lambda _: shlex.quote(folder), command)
     return Reason(code=action.code, params={**action.params, "command": placed})

@@ -50,7 +50,7 @@ class Bounds(NamedTuple):
 
 
 _BOUNDS: Mapping[Depth, Bounds] = {
-    "quick": Bounds(generations=20, earlier_units=16, prompts=16, null_units=24),
+    "quick": Bounds(generations=20, earlier_units=20, prompts=20, null_units=24),
     "standard": Bounds(generations=96, earlier_units=96, prompts=24, null_units=96),
     "full": Bounds(generations=10_000, earlier_units=10_000, prompts=24, null_units=10_000),
 }

@@ -22,8 +22,8 @@ class AuditSettings(
         attempt: Raised for a deliberate new draw; every attempt stands in the ledger.
     """
 
-    held_out_fraction: float = 0.3
-    utility_fraction: float = 0.25
+    held_out_fraction: float = 0.36
+    utility_fraction: float = 0.5
     canary_share: float = 0.1
     candidates: int = 256
     large_unit_share: float = 0.05

@@ -15,9 +15,10 @@ from itertools import pairwise
 
 import phonenumbers
 import stdnum.cn.uscc
+import stdnum.gb.nhs
 import stdnum.iban
 import stdnum.luhn
-from phonenumbers import PhoneNumberType
+from phonenumbers import PhoneNumberType, ValidationResult
 
 from tunegate.scan.engine import Candidate, Validator
 from tunegate.scan.folding import compact
@@ -43,6 +44,8 @@ _PLACEHOLDER_DOMAINS = re.compile(
 _UNLISTED = 0.85  # share of the confidence kept where a number only has its plan's form
 _AREA = re.compile(r"(?!(?:400|456|500|555|600|700|8(\d)\1|900|.11))[2-9]\d\d(?!.11)[2-9]\d{6}")
 _URL = re.compile(r"[a-z]+://[!-~]*$", re.IGNORECASE)
+_DIALLED = re.compile(r"\+ ?[0-9]{1,3}\)?[ .-]$")  # a country's code in front: part of its number
+_RESOLVER_LABEL = re.compile(r"(?<![A-Za-z])ip(?:v4)?\s?(?:地址|address)?(?:是|为|[\s:：=]|is)*$", re.I)
 _MATH_LEFT = re.compile(r"(?:[*×÷^$¥￥€£]\s*|=\s+)$")
 _MATH_RIGHT = re.compile(r"\s*(?:[=*×÷^%+]|元|块|美元|美金|人民币|欧元|万|亿|千克|公里|吨)")
 
@@ -129,8 +132,6 @@ def _phone(candidate: Candidate, region: str | None) -> float:
     reserved = is_reserved("phone", value) or is_reserved("mobile_number", value)
     if reserved or _is_part(candidate) or _trivial(compact(without_extension(value))):
         return 0
-    if region is None and value.startswith("00"):
-        value = "+" + value[2:]
     try:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException:
@@ -139,9 +140,21 @@ def _phone(candidate: Candidate, region: str | None) -> float:
         return 0
     if phonenumbers.is_valid_number(number):
         return candidate.confidence
-    # North American area codes are added all the time: there the form decides, but for services.
-    fits = number.country_code == 1 and _AREA.fullmatch(str(number.national_number))
-    return candidate.confidence * _UNLISTED if fits else 0
+    return candidate.confidence * _UNLISTED if _fits_plan(candidate, number) else 0
+
+
+def _fits_plan(candidate: Candidate, number: phonenumbers.PhoneNumber) -> bool:
+    """Whether the form alone decides: new number ranges are opened all the time.
+
+    So it does for North America, but for services; elsewhere the number must be as long as its
+    country's are, and labelled or written as only telephone numbers are.
+    """
+    national = str(number.national_number)
+    if number.country_code == 1:
+        return _AREA.fullmatch(national) is not None
+    written = candidate.context or re.search(r"[0-9)][ -][(0-9]", candidate.value)
+    length = phonenumbers.is_possible_number_with_reason(number)
+    return bool(written) and len(national) >= 8 and length == ValidationResult.IS_POSSIBLE
 
 
 def phone_international(candidate: Candidate) -> float:
