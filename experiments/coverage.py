@@ -84,6 +84,8 @@ def cases() -> Iterator[Case]:
             yield Case("paired_mean", name, n, mean_trial(draw, truth, n), promised)
         for name, (inside, outside, truth) in AREAS.items():
             yield Case("auc", name, n, auc_trial(inside, outside, truth, n))
+        for name, (draw, truth) in BOUNDED.items():
+            yield Case("bounded_mean", name, n, bounded_trial(draw, truth, n))
     for shift in (0.0, 1.0, 3.0):
         yield Case("tpr at 1 % FPR", f"shift {shift}", 300, _operating(shift, "tpr"))
         yield Case("realised FPR", f"shift {shift}", 300, _operating(shift, "fpr"))
@@ -114,6 +116,11 @@ def _paired(up: float, down: float, n: int) -> Trial:
 def mean_trial(draw: Draw, truth: float, n: int) -> Trial:
     """Draws `n` differences and returns the interval of their mean."""
     return lambda rng: (stats.paired_mean(draw(rng, n), rng=rng, resamples=RESAMPLES), truth)
+
+
+def bounded_trial(draw: Draw, truth: float, n: int) -> Trial:
+    """Draws `n` values in [0, 1] and returns the interval of their mean."""
+    return lambda rng: (stats.bounded_mean(draw(rng, n), low=0.0, high=1.0), truth)
 
 
 def auc_trial(inside: Draw, outside: Draw, truth: float, n: int) -> Trial:
@@ -160,6 +167,17 @@ MEANS: dict[str, tuple[Draw, float, bool]] = {
     "1 % not zero": (_inflated(0.01), 0.01, True),
     "10 % not zero": (_inflated(0.1), 0.1, True),
     "50 % not zero": (_inflated(0.5), 0.5, True),
+}
+
+BOUNDED: dict[str, tuple[Draw, float]] = {
+    "uniform": (lambda rng, n: rng.random(n), 0.5),
+    "all at the bound": (lambda rng, n: np.ones(n), 1.0),
+    "one half at either bound": (lambda rng, n: rng.integers(0, 2, n).astype(np.float64), 0.5),
+    "1 % at the other bound": (lambda rng, n: (rng.random(n) < 0.01).astype(np.float64), 0.01),
+    "exposure, 256 candidates": (
+        lambda rng, n: 1.0 - np.log2(rng.integers(1, 257, n)) / 8.0,
+        stats.chance_exposure(256) / 8.0,
+    ),
 }
 
 AREAS: dict[str, tuple[Draw, Draw, float]] = {

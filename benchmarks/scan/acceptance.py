@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 import yaml
-from benchmarks.scan.acceptance_values import LABELLED, LOOK_ALIKES
+from benchmarks.scan.acceptance_look_alikes import LOOK_ALIKES
+from benchmarks.scan.acceptance_values import LABELLED
 
 from tunegate.demo.draw import Country, Draw, fakers
 from tunegate.demo.fill import fill

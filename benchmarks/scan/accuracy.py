@@ -1,6 +1,6 @@
 """Recall and precision of `tunegate.scan` on the three labelled corpora.
 
-    python -m benchmarks.scan.accuracy [--corpus demo|heldout|acceptance]… [--check]
+    python -m benchmarks.scan.accuracy [--corpus demo|heldout|acceptance]… [--seed N] [--check]
 
 A labelled span is found when a finding of the same family overlaps it with IoU ≥ 0.8; a finding
 is right when it so overlaps a label. Kinds that only differ by who issued the number form one
@@ -19,7 +19,7 @@ import json
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,6 +44,11 @@ _FAMILY: Mapping[str, str] = {
 }
 _UNSTRUCTURED = ("person_name", "address")
 _GROUPS = ("structured", "secret", "internal", "unstructured")
+_GENERATORS: Mapping[str, tuple[Callable[..., None], int]] = {
+    "demo": (demo.generate, 1),
+    "heldout": (heldout.generate, 7),
+    "acceptance": (acceptance.generate, 23),
+}
 
 
 @dataclass(frozen=True)
@@ -265,13 +270,14 @@ def _reaches_goal(corpus: Corpus) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", action="append", choices=list(_GENERATORS))
+    parser.add_argument("--seed", type=int, help="instead of each corpus's own")
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     corpora = []
     with tempfile.TemporaryDirectory() as scratch:
         for name in given.corpus or _GENERATORS:
             generate, seed = _GENERATORS[name]
-            generate(Path(scratch, name), seed=seed)
+            generate(Path(scratch, name), seed=seed if given.seed is None else given.seed)
             corpora.append(measure(name, Path(scratch, name)))
     for corpus in corpora:
         for language in ("en", "zh"):

@@ -172,14 +172,13 @@ class Run:
         """A path of the layout, such as `route/finetune`; its parent is made."""
         path = self.root / relative
         with translate_errors(path):
+            if Path(relative).parts[0] == "vault":
+                (self.root / "vault").mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def vault(self, *parts: str) -> Path:
         """A path in `vault/` (mode 0700): everything raw or weight-bearing. Its parent is made."""
-        vault = self.root / "vault"
-        with translate_errors(vault):
-            vault.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
         return self.path("/".join(("vault", *parts)))
 
     def arm_folder(self, name: str) -> Path:

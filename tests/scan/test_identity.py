@@ -64,11 +64,42 @@ def test_rule_ids_are_unique_and_every_rule_shows_both_sides() -> None:
         ('{"mobile":"13912345678"}', "mobile_number", "13912345678"),
         ("电话：010-62771234-8001", "phone", "010-62771234"),
         ("ring +44 (0)20 7219 3000 now", "phone", "+44 (0)20 7219 3000"),
+        ("致电+6591234567可找到我", "phone", "+6591234567"),
+        ("他的号码(+852) 9123 4567。", "phone", "(+852) 9123 4567"),
+        ("Office (01865 270000) or mobile below", "phone", "01865 270000"),
+        ("reach me (07911 123456) any time", "phone", "07911 123456"),
+        ("write 536-22-8726 on the form", "us_ssn", "536-22-8726"),
+        ("I am NHS patient 485 777 3457, born here", "uk_nhs", "485 777 3457"),
+        ("IP是8.8.4.4请核实", "ip_address", "8.8.4.4"),
+        ("客户的IP是36.110.7.52请核实", "ip_address", "36.110.7.52"),
+        ("位置在北纬39.9042，东经116.4074附近，坐标已发", "coordinates", "39.9042，东经116.4074"),
         ("订单电话13912345678", "mobile_number", "13912345678"),
     ],
 )
 def test_the_span_is_exact(text: str, kind: str, value: str) -> None:
     assert [(f.kind, text[f.start : f.end]) for f in scan(text)] == [(kind, value)]
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("+44 7911 123456", "high"),
+        ("07400 123456", "high"),
+        ("+65 9123 4567", "high"),
+        ("+852 6123 4567", "high"),
+        ("(312) 867-5309", "high"),  # North America does not tell mobiles from landlines
+        ("+44 20 7219 3000", "medium"),
+        ("020 7219 3000", "medium"),
+        ("+65 6123 4567", "medium"),
+        ("+852 2345 6789", "medium"),
+        ("+49 30 901820", "medium"),
+        ("+81 3-3224-5111", "medium"),
+        ("+86 10 6277 1234", "medium"),
+        ("010-62771234", "medium"),
+    ],
+)
+def test_a_mobile_is_graver_than_a_landline(text: str, severity: str) -> None:
+    assert [(f.kind, f.severity) for f in scan(text)] == [("phone", severity)]
 
 
 def test_a_span_carries_one_kind() -> None:
@@ -94,6 +125,9 @@ def test_a_span_carries_one_kind() -> None:
         ("Zhang.Wei@qq.com", "zhang.wei@QQ.com"),
         ("010-62771234", "(010)62771234", "+86 10 6277 1234", "电话01062771234"),
         ("415-867-5309", "(415) 867-5309", "+1 415 867 5309", "1-415-867-5309"),
+        ("020 7219 3000", "+44 20 7219 3000", "+44 (0)20 7219 3000", "(020) 7219 3000"),
+        ("+65 9123 4567", "+6591234567", "(+65) 9123-4567", "0065 9123 4567"),
+        ("485 777 3457", "NHS no. 4857773457"),
     ],
 )
 def test_every_way_of_writing_a_value_has_one_digest(values: tuple[str, ...]) -> None:
@@ -123,6 +157,7 @@ PUBLIC = [
     "ISBN 978-7-111-54742-6，ISBN 9787111547426",
     "快递单号SF1391234567890，运单号 62284804025648",
     "pi = 3.14159265358979323846",
+    "84834150134 - 6778576 = -16666579378",
     "13912345678 × 2 = 27824691356",
     "d41d8cd98f00b204e9800998ecf8427e 550e8400-e29b-41d4-a716-446655440000",
     "user@example.com, admin@example.org, (555) 555-0100, 212-555-0187, 07700 900461",
@@ -133,6 +168,16 @@ PUBLIC = [
     "微信支付、微信小程序、WeChat Pay都可以",
     "@media print; git@github.com:org/repo.git; logo@2x.png; pkg@1.2.3",
     "array([0.123456, 0.654321]) loss=0.69314718",
+    "Upgrade Chrome 121.0.6167.85 to 122.0.6261.57; firmware 10.4.2.17; version 101.42.37.18",
+    "版本号：101.42.37.18，已升级到 121.32.117.28",
+    "order 07911123456, tracking no. 312-867-5309, invoice 020 7219 3000, case 536-22-8726",
+    "flight BA2490, CA1730, UA 837; sample 20-1133-07; lot 07911 123456",
+    "scores 312-287, 07-11-2023, 2023-07-11, 07/11/2023, 11.07.2023, £1,234.56, $4,157.30",
+    "ISBN 0-306-40615-2, ISBN 978 0 306 40615 7, ISSN 2049-3630, DOI 10.1000/182",
+    "tracking 1Z999AA10123456784, 9400 1000 0000 0000 0000 00, RR123456789CN, 420 94107",
+    "坐标 39.904211 + 116.407395，坐标 39.9042 × 16.4073 = 654.7217，location 39.9042 - 16.4073",
+    "DNS server 8.8.8.8, set the DNS IP to 114.114.114.114; the IP is 1.2.3.4",
+    "3 + 49 - 30 = 22, +3.14159265, +6.591234567, x+447911, +20231115, 1e+4479111234",
 ]
 
 
@@ -153,6 +198,11 @@ def digits(rng: random.Random, count: int) -> str:
         (lambda rng: f"流水号：{digits(rng, 19)}", 0.0),
         (lambda rng: f"单号 {digits(rng, 11)}", 0.0),
         (lambda rng: f"请看 {digits(rng, 18)}", 0.001),
+        (lambda rng: f"item {digits(rng, 10)}, 07{digits(rng, 7)}", 0.0),
+        (lambda rng: f"sizes {digits(rng, 3)}, {digits(rng, 3)}, {digits(rng, 4)}", 0.0),
+        (lambda rng: f"看 {digits(rng, 3)} {digits(rng, 3)} {digits(rng, 4)}", 0.13),  # one in 11
+        (lambda rng: f"build {'.'.join(digits(rng, 2) for _ in range(4))}", 0.0),
+        (lambda rng: f"{rng.uniform(1, 90):.4f} * {rng.uniform(1, 90):.4f} 坐标", 0.0),
         (lambda rng: f"请看 {digits(rng, 16)}", 0.04),  # unlabelled: Luhn and issuer by chance
         (lambda rng: f"x {digits(rng, 15)}", 0.01),
         (lambda rng: str(uuid.UUID(int=rng.getrandbits(128))), 0.0),

@@ -94,6 +94,21 @@ def test_a_return_is_found_whole_in_any_role(before: str, role: Role) -> None:
             "TypeError: x\n    at Refund.run (/srv/app/refund.js:12:7)\n    at /srv/app/i.js:1:7",
         ),
         ("stack_trace", "goroutine 17 [running]:\nmain.run()\n\t/srv/app/refund.go:88 +0x1a5"),
+        ("stack_trace", "panic: late\n\ngoroutine 1 [running]:\nmain.main()\n\t/srv/a.go:8 +0x1d"),
+        (
+            "stack_trace",
+            'Exception in thread "main" java.lang.IllegalStateException: late\n'
+            "\tat com.acme.pay.Main.main(Main.java:8)\n\t... 12 more",
+        ),
+        (
+            "stack_trace",
+            "Traceback (most recent call last):\n"
+            '  File "/srv/a.py", line 1, in a\n    b()\n    ~^^\nKeyError: 1\n\n'
+            "During handling of the above exception, another exception occurred:\n\n"
+            "Traceback (most recent call last):\n"
+            '  File "/srv/a.py", line 3, in a\n    c()\napp.errors.PaymentDeclined: late',
+        ),
+        ("stack_trace", "java.lang.Error: late\n\tat com.acme.Main.main(Main.java:8)"),
         (
             "log_line",
             "2024-05-01 12:30:01,123 [main] ERROR c.c.pay.RefundService - refund failed\n"
@@ -133,6 +148,31 @@ def test_every_form_of_return_is_found_with_its_span(kind: str, payload: str) ->
 )
 def test_harmless_structure_is_silent(text: str) -> None:
     assert judge(text) == []
+
+
+@pytest.mark.parametrize(
+    "before", ["客户问：", "2024-05-01 12:30:01,123 [main] ERROR a.B - failed\n"]
+)
+@pytest.mark.parametrize("after", ["", "\n请问NullPointerException怎么解决？", "\nWhat is wrong?"])
+@pytest.mark.parametrize(
+    "trace",
+    [
+        'Traceback (most recent call last):\n  File "/srv/a.py", line 1, in a\nValueError: late',
+        "java.lang.IllegalStateException: late\n\tat com.acme.Main.main(Main.java:8)",
+        'Exception in thread "main" a.B: late\n\tat com.acme.Main.main(Main.java:8)',
+    ],
+)
+def test_a_trace_runs_from_its_own_first_word_to_its_last_line(
+    before: str, trace: str, after: str
+) -> None:
+    text = before + trace + after
+    found = [f for f in judge(text) if f.kind == "stack_trace"]
+    assert [text[f.start : f.end] for f in found] == [trace]
+
+
+def test_a_trace_named_in_prose_is_none() -> None:
+    assert judge("It starts with Traceback (most recent call last): and goes on.\nThen read.") == []
+    assert judge("Errors are wrapped.\nCaused by: java.io.IOException is printed.\nFine.") == []
 
 
 def test_a_tool_turn_weighs_more_and_a_tool_description_nothing() -> None:

@@ -91,6 +91,8 @@ def test_published_samples_are_reserved_and_real_forms_are_not() -> None:
     assert not is_reserved("phone", "(415) 867-5309")
     assert is_reserved("ip_address", "203.0.113.7")
     assert is_reserved("uk_nino", "QQ 12 34 56 C")
+    assert is_reserved("uk_nhs", "999 012 3456")
+    assert is_reserved("phone", "+8 (912) 345-67-89")
     assert not is_reserved("person_name", "whoever")
 
 

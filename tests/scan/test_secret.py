@@ -56,6 +56,14 @@ def test_counterexamples_are_silent_in_the_whole_detector(example: str) -> None:
         ("登录密码改成了 Summer2023!", "password", "Summer2023!"),
         ("初始密码统一为Aa123456。", "password", "Aa123456"),
         ("用户名 admin，密码 xK9#mmQ2", "password", "xK9#mmQ2"),
+        ("host db1 pass: xK9#mmQ2", "password", "xK9#mmQ2"),
+        ("PWD = xK9#mmQ2", "password", "xK9#mmQ2"),
+        ("(pw：xK9#mmQ2)", "password", "xK9#mmQ2"),
+        ("密钥id AKIAQYLPMNVHKRFPZAMT", "api_key", "AKIAQYLPMNVHKRFPZAMT"),
+        ("rk_live_Qm7vT2xRkW", "api_key", "rk_live_Qm7vT2xRkW"),
+        ("用glpat-Zk3Vb0pQ8mXh2yR7tLw9推送", "access_token", "glpat-Zk3Vb0pQ8mXh2yR7tLw9"),
+        ("sk-ant-api03-Zk3Vb0pQ8mXh2yR7tLw9sDfGj4Ka6Nc1BvUe", "api_key",
+         "sk-ant-api03-Zk3Vb0pQ8mXh2yR7tLw9sDfGj4Ka6Nc1BvUe"),
         ("the admin password on prod-db is correct-horse-7.", "password", "correct-horse-7"),
         ("login: jdoe password: sunshine99", "password", "sunshine99"),
         ("appid wx8f3a2b1c4d5e6f70，密钥 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "api_key",
@@ -102,6 +110,8 @@ def test_both_halves_of_a_key_pair_are_found() -> None:
         "Your password is 8-16 characters long",
         "The password is too weak! Choose another.",
         "订单号：20240501123456789 密码请勿外泄",
+        "bypass: Kd82jsPq, compass: north42, test pass: 98 percent, pass: none",
+        "pwd = os.getcwd()  # pass = not used",
     ],
 )
 def test_hard_negatives_are_silent(text: str) -> None:

@@ -30,6 +30,8 @@ class Drift:
             answer = answers.tuned[query]
             if not isinstance(answer, DivergenceAnswer):
                 raise TypeError(type(answer).__name__)
+            if not answer.kl:  # cut off by truncation
+                continue
             means.append(sum(answer.kl) / len(answer.kl))
             changed.append(sum(answer.changed) / len(answer.changed))
         if not means:

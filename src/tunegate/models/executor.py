@@ -194,6 +194,8 @@ class Executor:
             answers = msgspec.json.decode(path.read_bytes(), type=list[kind])  # type: ignore[valid-type]
         except (OSError, msgspec.DecodeError):
             return None
+        if len(answers) != len(batch):
+            return None
         return dict(zip([work.query for work in batch], answers, strict=True))
 
     def _write(self, key: str, answers: Sequence[Answer]) -> None:

@@ -178,14 +178,31 @@ def adapted(base: Base, adapter: Path | None) -> Iterator[None]:
     if adapter is None:
         yield
         return
-    from peft import PeftModel
-
-    plain = base.model
-    if not (adapter / "adapter_model.safetensors").is_file():
+    path = adapter / "adapter_model.safetensors"
+    if not path.is_file():
         raise InputError("adapter_missing", path=adapter.name)
+    quiet()
+    from peft import (
+        PeftConfig,
+        PeftModelForCausalLM,
+        get_peft_model_state_dict,
+        set_peft_model_state_dict,
+    )
+    from safetensors.torch import load_file
+
+    wrapped = None
     try:
-        wrapped = PeftModel.from_pretrained(plain, str(adapter), is_trainable=False)
+        saved = load_file(path)
+        config = PeftConfig.from_pretrained(str(adapter))
+        config.inference_mode = True
+        wrapped = PeftModelForCausalLM(base.model, config)
+        fitting = get_peft_model_state_dict(wrapped, save_embedding_layers=False)
+        if saved.keys() != fitting.keys():  # peft would load the half that fits
+            raise KeyError(adapter.name)
+        set_peft_model_state_dict(wrapped, saved)
     except Exception as error:  # peft raises whatever the mismatch provoked
+        if wrapped is not None:
+            wrapped.unload()
         raise InputError("adapter_unfit", path=adapter.name) from error
     wrapped.eval()
     base.model = wrapped

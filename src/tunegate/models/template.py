@@ -21,6 +21,8 @@ _ROLE = {
     "chosen": "assistant",
 }
 
+_MARK = "\ue000"  # a private character, which no template strips or escapes
+
 CHATML = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
@@ -36,7 +38,8 @@ class Encoded(NamedTuple):
         ids: Token ids, length L.
         target: Length L; True where the loss is computed on that token.
         offsets: Per token, its (start, end) characters in the rendered text.
-        turns: Per turn that came in, the (start, end) characters of its text in the rendered text.
+        turns: Per turn that came in, the (start, end) characters of its text in the rendered text,
+            counted as if the template had stripped nothing.
     """
 
     ids: tuple[int, ...]
@@ -155,19 +158,29 @@ def _locate(
         after = _render(tokenizer, messages[: index + 1], template=template, ask=False)
         if not text.startswith(after):
             raise InputError("template_not_prefix_stable", template=template)
-        speaks = message.role == "assistant"
-        if speaks:
+        if message.role == "assistant" and index:
             before = _render(tokenizer, messages[:index], template=template, ask=True)
             if not text.startswith(before):
                 raise InputError("template_not_prefix_stable", template=template)
             done = len(before)
+        else:
+            done = _begin(tokenizer, messages[: index + 1], done, template=template)
+        if message.role == "assistant":
             answers.append((done, len(after.rstrip("\n"))))
         # Some templates strip what they render; then the text starts that much earlier.
-        stripped = message.content.strip()
         lead = len(message.content) - len(message.content.lstrip())
-        exact = text.find(message.content, done, len(after))
-        at = exact if exact >= 0 else text.find(stripped, done, len(after)) - lead
+        at = text.find(message.content, done, len(after))
+        if at < 0:
+            at = text.find(message.content.strip(), done, len(after)) - lead
+        if at < done - lead:
+            raise InputError("template_refused", template=template, why="TextChanged")
         for number, start, end in message.parts:
-            places[number] = (max(at + start, done), min(at + end, len(after)))
+            places[number] = (at + start, at + end)
         done = len(after)
     return answers, tuple(places)
+
+
+def _begin(tokenizer: Tokenizer, messages: Sequence[_Message], done: int, *, template: str) -> int:
+    """Where the last message's text begins; a mark finds it even if it reads like its header."""
+    marked = [*messages[:-1], messages[-1]._replace(content=_MARK)]
+    return max(done, _render(tokenizer, marked, template=template, ask=False).find(_MARK, done))

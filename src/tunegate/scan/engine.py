@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import hyperscan
 
+from tunegate.scan.database import compiled
 from tunegate.scan.folding import fold
 from tunegate.scan.rules import Boundary, Rule
 
@@ -68,7 +69,8 @@ already raised by context."""
 class Engine:
     """Finds all rules' matches in a text with one pass over its bytes.
 
-    Picklable (it recompiles) and to be used by one thread at a time: it holds one scratch space.
+    Picklable, and to be used by one thread at a time: engines of the same patterns share one
+    compiled database and its scratch space.
 
     Args:
         rules: In order of priority; see `Rule`.
@@ -155,18 +157,11 @@ def _collect(rule: int, start: int, end: int, _flags: int, hits: Any) -> None:
 
 
 def _compile(rules: Sequence[Rule]) -> Any:
-    database = hyperscan.Database()
     try:
-        database.compile(
-            expressions=[_expression(rule) for rule in rules],
-            ids=list(range(len(rules))),
-            elements=len(rules),
-            flags=hyperscan.HS_FLAG_SOM_LEFTMOST,
-        )
+        return compiled(tuple(_expression(rule) for rule in rules))
     except hyperscan.error as error:
         names = ", ".join(rule.id for rule in rules)
         raise ValueError(f"the patterns of {names} do not compile: {error}") from error
-    return database
 
 
 def _expression(rule: Rule) -> bytes:

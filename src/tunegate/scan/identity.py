@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
 from tunegate.keys import Key
 from tunegate.scan.detector import PerRecord, finding
 from tunegate.scan.engine import Engine, Match
@@ -11,13 +14,15 @@ from tunegate.scan.folding import compact
 from tunegate.scan.reserved import without_extension
 from tunegate.scan.rules import load_rules
 from tunegate.scan.validators import VALIDATORS
-from tunegate.types import Finding, Hazard, Reason, Record
+from tunegate.types import Finding, Hazard, Reason, Record, Severity
 
 # Rules whose numbers are written without their country's dialling code.
 _COUNTRY = {
     "phone_us": "1",
     "phone_us_plain": "1",
     "phone_gb": "44",
+    "phone_gb_mobile": "44",
+    "phone_gb_plain": "44",
     "phone_cn_landline": "86",
     "phone_cn_landline_plain": "86",
 }
@@ -38,6 +43,7 @@ class IdentityDetector(PerRecord):
         for segment in record.segments:
             for match in self._engine.find(segment.text):
                 rule = match.rule
+                normal = normalise(match)
                 yield finding(
                     record,
                     segment,
@@ -47,9 +53,9 @@ class IdentityDetector(PerRecord):
                     hazard=rule.hazard,
                     kind=rule.kind,
                     confidence=match.confidence,
-                    severity=rule.severity,
+                    severity=_severity(match, normal),
                     reason=_reason(match),
-                    normal=normalise(match),
+                    normal=normal,
                     standards=rule.standards,
                 )
 
@@ -61,13 +67,22 @@ def normalise(match: Match) -> str:
         return value.casefold()
     if kind == "coordinates":
         return value
-    number = compact(without_extension(value) if kind == "phone" else value)
+    # The trunk 0 of +44 (0)20 … is dialled at home only.
+    number = compact(without_extension(value).replace("(0)", "") if kind == "phone" else value)
     if kind == "mobile_number":
         return number[-11:]
     country = _COUNTRY.get(match.rule.id)
     if country is not None:
         return country + number.lstrip("0").removeprefix(country if country == "1" else "")
     return number.lstrip("0") if kind == "phone" else number
+
+
+def _severity(match: Match, normal: str) -> Severity:
+    """A line in a building is less one person's than a mobile is."""
+    if match.rule.kind != "phone":
+        return match.rule.severity
+    line = phonenumbers.number_type(phonenumbers.parse("+" + normal))
+    return "medium" if line == PhoneNumberType.FIXED_LINE else match.rule.severity
 
 
 def _reason(match: Match) -> Reason:

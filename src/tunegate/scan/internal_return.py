@@ -30,7 +30,7 @@ from tunegate.scan.rules import load_rules, load_words
 from tunegate.types import Finding, Hazard, Reason, Record, Role, Segment, Severity
 
 # Kinds of marked lines, and how many unmarked lines may stand between two of one block
-_LINE_KINDS = {"log_line": 1, "stack_trace": 2, "http_exchange": 1, "sql_rows": 0}
+_LINE_KINDS = {"log_line": 1, "stack_trace": 4, "http_exchange": 1, "sql_rows": 0}
 _WEIGHT = {
     "operator": 2, "risk": 2, "internal": 2, "trace": 2, "internal_host": 2, "private_address": 2,
     "envelope": 2, "system_role": 4, "id": 1, "time": 1, "state": 1, "person": 1, "money": 1,
@@ -193,8 +193,11 @@ def _payloads(segment: Segment, matches: list[Match]) -> Iterator[Payload]:
         for span, count in blocks(text, sorted(marked), gap=gap):
             if kind == "log_line":
                 yield Payload(span, kind)
-            elif kind == "stack_trace" and count > 1:
-                yield Payload(whole_trace(text, span), kind)
+            elif kind == "stack_trace":
+                whole = whole_trace(text, span)
+                # One marked line alone may be a line of prose.
+                if count > 1 or whole.start < span.start or whole.end > span.end:
+                    yield Payload(whole, kind)
             elif kind == "http_exchange":
                 body = _SPACE.match(text, span.end)
                 end = structures.get(body.end(), span.end) if body else span.end
@@ -235,7 +238,17 @@ def _outermost(payloads: Iterable[Payload]) -> list[Payload]:
             kept.append(payload)
         elif kept[-1].kind == "key_value_payload" and payload.kind != "key_value_payload":
             kept[-1] = payload
+        elif _follows(kept[-1], payload):
+            rest = Span(kept[-1].span.end + 1, payload.span.end)
+            kept.append(Payload(rest, payload.kind))
     return kept
+
+
+def _follows(log: Payload, trace: Payload) -> bool:
+    """A stack trace that begins in a log line: its other lines are its own."""
+    return (
+        log.kind == "log_line" and trace.kind == "stack_trace" and trace.span.end > log.span.end + 1
+    )
 
 
 def _of_role(role: Role) -> set[str]:

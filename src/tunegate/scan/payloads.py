@@ -29,9 +29,20 @@ _DATA = re.compile(
     r"\{\s*(?:\"[^\"\n]{1,80}\"|'[^'\n]{1,80}'|[\w\u4e00-\u9fff]{1,64})\s*:(?!:)"
     r"|\[\s*[\[{\"']"
 )
-_TRACE_HEAD = re.compile(r"[\w.$]*(?:Exception|Error|panic)\b")
-_TRACE_TAIL = re.compile(
-    r"(?:\n[ \t]+[^\n]*)*(?:\n[\w.]+(?:Error|Exception|Exit|Interrupt)\b[^\n]*)?"
+# How a trace's own first line begins, wherever in the line that is
+_TRACE_START = re.compile(r"Traceback \(most recent|Exception in thread |Caused by: |panic: ")
+_TRACE_HEAD = re.compile(
+    r"(?:Uncaught |Unhandled |panic: |fatal error: )"
+    r"|(?<![\w.$])(?:(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable)\b"
+    r"|[\w$]*(?:Exception|Error)(?=:|[ \t\r]*$))",
+    re.ASCII | re.MULTILINE,
+)
+_TRACE_TAIL = re.compile(r"(?:\n[ \t]+\S[^\n]*)*(?:\nexit status \d+)?")
+_PYTHON_TAIL = re.compile(
+    r"(?:\n[ \t]+\S[^\n]*)*"
+    r"(?:\n(?:\w+\.)*(?:\w*(?:Error|Exception|Exit|Interrupt|Warning|Iteration|Timeout|Group)\b"
+    r"|\w*[A-Z]\w*(?=:|[ \t\r]*(?:\n|$)))[^\n]*)?",
+    re.ASCII,
 )
 _ELEMENT = re.compile(rf"</({_NAME})>")
 _RULE = re.compile(r"[ \t]*[|+]?[ \t]*:?-{2,}:?(?:[ \t]*[|+][ \t]*:?-{2,}:?)*[ \t]*[|+]?[ \t\r]*$")
@@ -177,10 +188,17 @@ def field_lists(text: str) -> list[Span]:
 
 
 def whole_trace(text: str, span: Span) -> Span:
-    """A stack trace's lines with the exception's line before or after them."""
-    before = text.rfind("\n", 0, max(span.start - 1, 0)) + 1
-    head = _TRACE_HEAD.match(text, before, span.start) if before < span.start else None
-    tail = _TRACE_TAIL.match(text, span.end)
+    """A stack trace's marked lines from its own first words to the exception's last line."""
+    line_end = text.find("\n", span.start, span.end)
+    line_end = span.end if line_end < 0 else line_end
+    head = _TRACE_START.search(text, span.start, line_end)
+    if head is None:
+        before = text.rfind("\n", 0, max(span.start - 1, 0)) + 1
+        if before < span.start and not text[before : span.start].strip():  # go: a blank line
+            before = text.rfind("\n", 0, max(before - 1, 0)) + 1
+        head = _TRACE_HEAD.search(text, before, line_end)
+    python = any(text.find(mark, span.start, span.end) >= 0 for mark in ('File "', "Traceback"))
+    tail = (_PYTHON_TAIL if python else _TRACE_TAIL).match(text, span.end)
     return Span(head.start() if head else span.start, tail.end() if tail else span.end)
 
 

@@ -10,7 +10,7 @@ recognises them, so that a scrubbed record scans clean. Why each space is safe:
 - `cn_resident_id`: province 80 (GB/T 2260 has none). `cn_uscc`: category 0 (GB 32100 has none).
 - `bank_card`, `payment_card`, `imei`: the Luhn digit is wrong. `iban`: check digits 00, which
   ISO 7064 MOD 97-10 never gives.
-- `us_ssn`: area 666 (SSA). `uk_nino`: prefix QQ (HMRC).
+- `us_ssn`: area 666 (SSA). `uk_nino`: prefix QQ (HMRC). `uk_nhs`: from 999 (kept for tests).
 - passports and permits: serials from 000; ours, not an authority's: one real document in a
   thousand may fall into it.
 - `cn_plate`: a serial with I or O (GA 36 uses neither). `email`: RFC 2606 domains.
@@ -38,6 +38,7 @@ _RESERVED_DOMAIN = re.compile(
 )
 _OFCOM = ("7700900", "2079460", "1632960", "3069990", "8081570", "9098790", "2890180", "2920180")
 _OFCOM_LOCAL = re.compile(r"1(?:13|14|15|16|17|18|21|31|41|51|61)4960|1914980|2896496")
+_UNASSIGNED = re.compile(r"\(?(?:\+|00) ?8[^0-9]{0,2}9")  # a country code from 89
 _RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -113,8 +114,8 @@ def _phone(whole: str, rng: Random) -> str:
     value = without_extension(whole)
     extension = re.sub("[0-9]", lambda _: _draw(rng, 1), whole[len(value) :])
     digits = compact(value)
-    if value.startswith(("+", "00")):
-        zeros = "" if value.startswith("+") else "00"
+    if value.startswith(("+", "00", "(+", "(00")):
+        zeros = "" if "+" in value else "00"
         return refill(value, zeros + _international(digits[len(zeros) :], rng)) + extension
     return refill(value, _national(digits, rng)) + extension
 
@@ -153,7 +154,7 @@ def _drama(national: str, rng: Random) -> str:
 def _phone_reserved(whole: str) -> bool:
     value = without_extension(whole)
     digits = compact(value)
-    if value.startswith(("+89", "+8 9", "+8-9", "0089")):
+    if _UNASSIGNED.match(value):
         return True
     national = digits.removeprefix("00").removeprefix("44").removeprefix("0")
     if len(national) == 10 and (national.startswith(_OFCOM) or _OFCOM_LOCAL.match(national)):
@@ -354,6 +355,7 @@ _MAKERS: Mapping[str, Callable[[str, Random], str]] = {
     "iban": _iban,
     "us_ssn": lambda value, rng: refill(value, "666" + _draw(rng, 6)),
     "uk_nino": _nino,
+    "uk_nhs": lambda value, rng: refill(value, "999" + rng.choice("01") + _draw(rng, 6)),
     "cn_passport": _document,
     "cn_travel_permit": _document,
     "passport": _document,
@@ -378,6 +380,7 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
     "iban": lambda value: compact(value)[2:4] == "00",
     "us_ssn": lambda value: value.startswith("666"),
     "uk_nino": lambda value: value.upper().startswith("QQ"),
+    "uk_nhs": lambda value: value.startswith("999"),
     "cn_passport": _document_reserved,
     "cn_travel_permit": _document_reserved,
     "passport": _document_reserved,

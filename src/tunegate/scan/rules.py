@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib import resources
 from typing import Literal
 
@@ -52,6 +53,7 @@ class RuleFile(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rules: tuple[Rule, ...]
 
 
+@functools.cache
 def load_rules(name: str) -> tuple[Rule, ...]:
     """Reads `patterns/<name>.yaml` of this package, with quoted word lists put in.
 

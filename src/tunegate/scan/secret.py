@@ -288,6 +288,14 @@ def _token(candidate: Candidate) -> float:
     return candidate.confidence if fine else 0.0
 
 
+def _issued(candidate: Candidate) -> float:
+    """A prefix that only one service gives out says enough, unless the rest is made up."""
+    value = candidate.value
+    made_up = _PLACEHOLDER.search(value) or _SERIES.search(value) or _entropy(value) < 3.0
+    words = re.fullmatch(r"[a-z_-]+", value)
+    return 0.0 if made_up or words else candidate.confidence
+
+
 def _no_placeholder(candidate: Candidate) -> float:
     value = re.split(r"[=/.]", candidate.value)[
         -1
@@ -329,6 +337,7 @@ def _basic(candidate: Candidate) -> float:
 
 VALIDATORS: Mapping[str, Validator] = {
     "token": _token,
+    "issued": _issued,
     "no_placeholder": _no_placeholder,
     "password": _password,
     "url_password": _url_password,

@@ -44,9 +44,15 @@ _PLACEHOLDER_DOMAINS = re.compile(
 _UNLISTED = 0.85  # share of the confidence kept where a number only has its plan's form
 _AREA = re.compile(r"(?!(?:400|456|500|555|600|700|8(\d)\1|900|.11))[2-9]\d\d(?!.11)[2-9]\d{6}")
 _URL = re.compile(r"[a-z]+://[!-~]*$", re.IGNORECASE)
-_DIALLED = re.compile(r"\+ ?[0-9]{1,3}\)?[ .-]$")  # a country's code in front: part of its number
-_RESOLVER_LABEL = re.compile(r"(?<![A-Za-z])ip(?:v4)?\s?(?:地址|address)?(?:是|为|[\s:：=]|is)*$", re.I)
-_MATH_LEFT = re.compile(r"(?:[*×÷^$¥￥€£]\s*|=\s+)$")
+# A plus or another country's code in front: part of a longer number
+_DIALLED = re.compile(r"\+(?: ?(?!86)[0-9]{1,3}(?:\)[ .-]?| ?\([0-9]\) ?|[ .-]))?$")
+# A term of a sum, a signed decimal, an order number with zeros in front
+_NO_DIALLING = re.compile(r"\+ |\+[0-9]{1,3}\.[0-9]+$|00[0-9]+$")
+_PREFIX = re.compile(r"^\(?00 ?")
+_RESOLVER_LABEL = re.compile(
+    r"(?<![A-Za-z])ip(?:v4)?\s?(?:地址|address)?(?:是|为|[\s:：=]|is)*$", re.IGNORECASE
+)
+_MATH_LEFT = re.compile(r"(?:[*×÷^$¥￥€£]\s*|=\s+-?)$")
 _MATH_RIGHT = re.compile(r"\s*(?:[=*×÷^%+]|元|块|美元|美金|人民币|欧元|万|亿|千克|公里|吨)")
 
 
@@ -121,7 +127,7 @@ def imei(candidate: Candidate) -> float:
 def mobile(candidate: Candidate) -> float:
     """A mainland mobile number that could be somebody's."""
     value = compact(candidate.value)[-11:]
-    other_country = candidate.value[0] == "1" and _before(candidate, 1) == "+"
+    other_country = candidate.value[0] == "1" and _DIALLED.search(_before(candidate, 10))
     plain = other_country or _trivial(value) or _is_part(candidate)
     return 0 if plain else candidate.confidence
 
@@ -130,10 +136,11 @@ def _phone(candidate: Candidate, region: str | None) -> float:
     """A number that is in its country's plan, and nobody's public line."""
     value = candidate.value
     reserved = is_reserved("phone", value) or is_reserved("mobile_number", value)
-    if reserved or _is_part(candidate) or _trivial(compact(without_extension(value))):
+    dialled = region is not None and _DIALLED.search(_before(candidate, 10))
+    if reserved or dialled or _is_part(candidate) or _trivial(compact(without_extension(value))):
         return 0
     try:
-        number = phonenumbers.parse(value, region)
+        number = phonenumbers.parse(_PREFIX.sub("+", value) if region is None else value, region)
     except phonenumbers.NumberParseException:
         return 0
     if phonenumbers.number_type(number) in _PUBLIC_LINES:
@@ -147,22 +154,23 @@ def _fits_plan(candidate: Candidate, number: phonenumbers.PhoneNumber) -> bool:
     """Whether the form alone decides: new number ranges are opened all the time.
 
     So it does for North America, but for services; elsewhere the number must be as long as its
-    country's are, and labelled or written as only telephone numbers are.
+    country's are, and labelled or written in groups after its country's code.
     """
     national = str(number.national_number)
     if number.country_code == 1:
         return _AREA.fullmatch(national) is not None
-    written = candidate.context or re.search(r"[0-9)][ -][(0-9]", candidate.value)
+    grouped = re.match(r"\(?(?:\+|00).*[0-9)][ -][(0-9]", candidate.value)
     length = phonenumbers.is_possible_number_with_reason(number)
-    return bool(written) and len(national) >= 8 and length == ValidationResult.IS_POSSIBLE
+    fits = len(national) >= 8 and length == ValidationResult.IS_POSSIBLE
+    return fits and (candidate.context or grouped is not None)
 
 
 def phone_international(candidate: Candidate) -> float:
     """`+` or 00 and a country code, valid in that country's plan."""
-    if candidate.value.startswith("00"):
-        padded = candidate.value.isdigit() and not candidate.context
-        if padded or re.search(r"[0-9][ -]$", _before(candidate, 2)):
-            return 0  # zeros in front of an order number, or inside digits written in groups
+    if not candidate.context and _NO_DIALLING.match(candidate.value):
+        return 0
+    if candidate.value.startswith("00") and re.search(r"[0-9][ -]$", _before(candidate, 2)):
+        return 0  # inside digits written in groups
     return _phone(candidate, None)
 
 
@@ -225,6 +233,15 @@ def nino(candidate: Candidate) -> float:
     return 0 if never or _trivial(value[2:8]) else candidate.confidence
 
 
+def nhs(candidate: Candidate) -> float:
+    """Ten digits with a MOD 11 check digit, and no telephone number abroad."""
+    value = compact(candidate.value)
+    part = _is_part(candidate) or re.search(r"[0-9] $", _before(candidate, 2))
+    if part or _trivial(value) or is_reserved("uk_nhs", value):
+        return 0
+    return candidate.confidence if stdnum.gb.nhs.is_valid(value) else 0
+
+
 def document(candidate: Candidate) -> float:
     """A passport or permit by its label; the shape alone says little."""
     serial = re.sub(r"\D", "", candidate.value)
@@ -245,7 +262,8 @@ def ip_address(candidate: Candidate) -> float:
     left = _before(candidate, 8)
     right = candidate.text[candidate.end : candidate.end + 2]
     chained = re.search(r"[0-9A-Za-z][.:]$|[vV]$", left) or re.match(r"[.:][0-9A-Za-z]", right)
-    if chained or is_reserved("ip_address", value) or value in _SAMPLES["ips"]:
+    nobody = is_reserved("ip_address", value) or value in _SAMPLES["ips"] or _is_resolver(candidate)
+    if chained or nobody:
         return 0
     try:
         public = ipaddress.ip_address(value).is_global
@@ -253,6 +271,13 @@ def ip_address(candidate: Candidate) -> float:
         return 0
     vague = "." in value and not candidate.context and len(value) < len("36.110.1.20")
     return 0 if vague or not public or value.endswith(".0.0") else candidate.confidence
+
+
+def _is_resolver(candidate: Candidate) -> bool:
+    """A public resolver's address, unless it is given as somebody's IP."""
+    left = _before(candidate, 24)
+    labelled = _RESOLVER_LABEL.search(left) and "dns" not in left.lower()
+    return candidate.value in _SAMPLES["resolvers"] and not labelled
 
 
 def mac_address(candidate: Candidate) -> float:
@@ -283,9 +308,24 @@ def birth_date(candidate: Candidate) -> float:
     return candidate.confidence if _is_date(year, a, b) or _is_date(year, b, a) else 0
 
 
+_AXIS = r"(?:latitude|longitude|lat|lng|long|lon|[东西]经|[南北]纬|[经纬]度)"
+# What stands between latitude and longitude; nothing that reckons with them.
+_BETWEEN = re.compile(
+    r"°?\s?[NSEW]?[\"'\s,，、;；|&()（）{}°度]+"
+    rf"(?:(?:and|和)\s*(?={_AXIS}))?(?:{_AXIS}[\"']?\s?(?:[=:：]|是|为|is)?[\"'\s]*)?[-+]?",
+    re.IGNORECASE,
+)
+_SERIES_LEFT = re.compile(r"[0-9]\.[0-9]{4,}\s?[,，]\s?$|[*×÷^+/]\s?$")
+_SERIES_RIGHT = re.compile(r"\s?[,，]\s?-?[0-9]{1,3}\.[0-9]{4}|\s?[=*×÷^%+]")
+
+
 def coordinates(candidate: Candidate) -> float:
-    """Latitude and longitude in either order, on the globe and on no round value."""
-    a, b = (abs(float(part)) for part in re.findall(r"\d+\.\d+", candidate.value))
+    """Latitude and longitude in either order, on the globe; no sum and no row of numbers."""
+    between = re.split(r"[0-9]+\.[0-9]+", candidate.value)[1]
+    left, right = _before(candidate, 16), candidate.text[candidate.end : candidate.end + 16]
+    if not _BETWEEN.fullmatch(between) or _SERIES_LEFT.search(left) or _SERIES_RIGHT.match(right):
+        return 0
+    a, b = (float(part) for part in re.findall(r"[0-9]+\.[0-9]+", candidate.value))
     on_globe = min(a, b) <= 90 and max(a, b) <= 180
     reserved = is_reserved("coordinates", candidate.value)
     return candidate.confidence if on_globe and not reserved else 0
@@ -323,6 +363,7 @@ VALIDATORS: Mapping[str, Validator] = {
         iban,
         ssn,
         nino,
+        nhs,
         document,
         plate,
         ip_address,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tunegate.stats.bounded import bounded_mean
 from tunegate.stats.corrections import holm, max_t
 from tunegate.stats.extraction import discoverable, extraction_probability, queries_needed
 from tunegate.stats.hypothesis_tests import (
@@ -50,6 +51,7 @@ __all__ = [
     "auc_p",
     "auc_power",
     "aucs",
+    "bounded_mean",
     "chance_exposure",
     "clopper_pearson",
     "detectable_auc",

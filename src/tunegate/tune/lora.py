@@ -8,7 +8,7 @@ from types import MethodType
 from typing import Any
 
 from tunegate.errors import InputError
-from tunegate.models.loading import Base
+from tunegate.models.loading import Base, quiet
 from tunegate.types import Recipe
 
 CONFIG = "adapter_config.json"
@@ -20,6 +20,7 @@ def attach(base: Base, recipe: Recipe, *, seed: int) -> Any:
     Raises:
         InputError: `lora_target` names no module of this model.
     """
+    quiet()
     import torch
     from peft import LoraConfig, get_peft_model
 

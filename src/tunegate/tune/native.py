@@ -276,6 +276,9 @@ def _finished(folder: Path, epochs: int) -> list[Epoch]:
             break
         loss = msgspec.json.decode((path / _STATE).read_bytes())["train_loss"]
         found.append(Epoch(epoch, path, loss))
+    # A finished run keeps no optimiser states: without one an epoch is no place to go on from.
+    while len(found) < epochs and found and not (found[-1].folder / _OPTIMIZER).exists():
+        found.pop()
     return found
 
 
