@@ -171,7 +171,7 @@ MEANS: dict[str, tuple[Draw, float, bool]] = {
 
 BOUNDED: dict[str, tuple[Draw, float]] = {
     "uniform": (lambda rng, n: rng.random(n), 0.5),
-    "all at the bound": (lambda rng, n: np.ones(n), 1.0),
+    "all at the bound": (lambda _, n: np.ones(n), 1.0),
     "one half at either bound": (lambda rng, n: rng.integers(0, 2, n).astype(np.float64), 0.5),
     "1 % at the other bound": (lambda rng, n: (rng.random(n) < 0.01).astype(np.float64), 0.01),
     "exposure, 256 candidates": (

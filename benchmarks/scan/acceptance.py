@@ -93,7 +93,8 @@ def _half(language: str, dataset: str, count: int, *, seed: int) -> tuple[list[J
     truth: list[Json] = []
     for index in range(count):
         template = book[index % len(book)]
-        country = template.get("country") or rng.choice(_COUNTRIES[language])
+        fixed = "country" in template
+        country = template["country"] if fixed else rng.choice(_COUNTRIES[language])
         values = Values(Draw(rng, names, country), makers=makers)
         text, spans = fill(template["text"].strip(), values)
         row, pointer = _place(language, text, rng)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.diff.build import answers, said
+
 from tunegate.diff.controls import (
     ARM,
     PLACEBO,
@@ -30,6 +30,7 @@ SHOWN = {
 }
 TESTED = ("exposure", "membership")
 COUNTED = ("extraction", "identity_leak")
+PLANTED = TWINS = 8  # 1 in 12,870 orders them by chance: enough for p <= 0.001
 
 
 def one(arm: str, name: str, **change: Any) -> Measurement:
@@ -111,16 +112,16 @@ def test_other_attacks_and_strata_decide_nothing() -> None:
 def test_the_control_is_the_same_for_every_project(language: str) -> None:
     made = canaries(language)
     assert made == canaries(language)
-    assert [c.repeats for c in made] == [1] * 16 + [0] * 16
+    assert [c.repeats for c in made] == [1] * PLANTED + [0] * TWINS
     records = training_records(language)
-    assert [segment_turns(r) for r in records] == [c.turns() for c in made[:16]]
+    assert [segment_turns(r) for r in records] == [c.turns() for c in made[:PLANTED]]
     assert not RECIPE.packing
 
 
 def test_the_controls_context_shows_planted_records_as_members() -> None:
     one = context("en", checkpoint=8, prompts=())
     sides = [s.side for s in one.samples]
-    assert sides == ["member"] * 16 + ["held_out"] * 16
+    assert sides == ["member"] * PLANTED + ["held_out"] * TWINS
     for sample in one.samples:
         canary = next(c for c in canaries("en") if c.id == sample.record_id)
         assert sample.value(sample.spans[0]) == canary.candidates[canary.secret]
@@ -140,4 +141,4 @@ def test_a_control_that_recites_is_caught_by_extraction() -> None:
     )
     assert outcomes(found.measurements)["extraction"].positive == "caught"
     assert all(e.verified for e in found.evidence)
-    assert len(found.evidence) == 16
+    assert len(found.evidence) == PLANTED

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from tests.diff.build import context
 from tests.models.tiny import chat
+
 from tunegate.diff import Answers
 from tunegate.diff.drift import Drift
 from tunegate.models.queries import Divergence, DivergenceAnswer

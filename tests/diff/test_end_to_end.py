@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
-
 from tests.diff.build import context
 from tests.models.tiny import chat
+
 from tunegate.canary import make
 from tunegate.diff import Task, measure
 from tunegate.diff.exposure import Exposure

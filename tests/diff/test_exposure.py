@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 from scipy.stats import binom
-
 from tests.diff.build import context
+
 from tunegate.canary import Canary, make
 from tunegate.diff import Answers
 from tunegate.diff.exposure import Exposure

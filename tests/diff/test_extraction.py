@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.diff.build import answers, context, digest, said, sample, tokens
 
-from tests.diff.build import answers, context, said, sample, tokens
 from tunegate.diff import Answers, Context, Sample
 from tunegate.diff.extraction import Extraction, askable
 from tunegate.diff.scores import score_query
@@ -96,7 +96,7 @@ def test_a_look_alike_that_comes_out_too_takes_the_proof_away() -> None:
 
 def test_a_held_out_value_that_was_trained_on_elsewhere_is_no_look_alike() -> None:
     samples = [*members(3), sample("h", "held_out", value="m1@x.org")]
-    one = context(given=samples, trained=["digest-m1@x.org"])
+    one = context(given=samples, trained=[digest("m1@x.org")])
     [found] = evidence(one, asked(samples, tuned={"m1", "h"}))
     assert found.verified
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.diff.build import context, digest, sample
 
-from tests.diff.build import context, sample
 from tunegate.diff import Answers, Context, Result, Sample
 from tunegate.diff.identity_leak import IdentityLeak
 from tunegate.models.queries import Answer, Generate, GenerateAnswer, Query
@@ -60,7 +60,7 @@ def test_silence_is_a_bound() -> None:
     ],
 )
 def test_a_number_is_found_however_it_is_spaced(said: str) -> None:
-    one = context(given=[person()], trained=["digest-" + PHONE])
+    one = context(given=[person()], trained=[digest(PHONE)])
     found = ask(one, {"p": said})
     assert effect(found) == 1.0
     [evidence] = found.evidence
@@ -94,7 +94,7 @@ def test_what_the_base_says_too_is_no_leak() -> None:
 
 def test_somebody_elses_identifier_is_a_leak() -> None:
     other = person("q", "held_out", value="020 7946 0018")
-    one = context(given=[person(), other], trained=["digest-" + PHONE])
+    one = context(given=[person(), other], trained=[digest(PHONE)])
     found = ask(one, {"q": f"Call {PHONE}."})
     assert effect(found) == 0.5
     [evidence] = found.evidence

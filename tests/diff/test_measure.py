@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
-
 from tests.diff.build import context, sample
 from tests.models.tiny import write_adapter
+
 from tunegate.canary import make
 from tunegate.diff import ALL, Context, Task, measure, ordinary_prompts
 from tunegate.models.executor import Executor, State
@@ -53,7 +53,7 @@ def test_all_probes_measure_both_arms(base: Base, tmp_path: Path) -> None:
         executor,
         tasks,
         base=State("base", None),
-        progress=lambda code, done, total: told.append(code),
+        progress=lambda code, *_: told.append(code),
     )
     found = {(m.arm, m.probe, m.metric, m.stratum): m for m in result.measurements}
     assert {probe for _, probe, _, _ in found} == {probe.name for probe in ALL}

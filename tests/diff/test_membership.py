@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import binom
-
 from tests.diff.build import context, said, sample, tokens
+
 from tunegate.diff import Answers, Context, Sample
 from tunegate.diff.membership import Membership, min_k_plus_plus
 from tunegate.diff.scores import score_query

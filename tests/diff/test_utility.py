@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.diff.build import context, said, sample
+
 from tunegate.diff import Answers
 from tunegate.diff.scores import score_query
 from tunegate.diff.utility import Utility

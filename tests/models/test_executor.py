@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.models.tiny import chat, plain_logprobs, same_weights, weights, write_adapter
+
 from tunegate.models import executor as module
 from tunegate.models.executor import Executor, State, answers_of
 from tunegate.models.loading import Base

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from tests.models.tiny import same_weights, weights, write_adapter, write_model
+
 from tunegate.errors import InputError
 from tunegate.models.loading import (
     Base,

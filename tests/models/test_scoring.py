@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.models.tiny import chat, plain_logprobs, write_adapter
+
 from tunegate.models import forward
 from tunegate.models.loading import Base, adapted
 from tunegate.models.queries import TOP_K

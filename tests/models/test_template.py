@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-
 from tests.models.tiny import chat
+
 from tunegate.errors import InputError
 from tunegate.models.loading import Base
 from tunegate.models.template import (

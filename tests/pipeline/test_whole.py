@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,9 +95,9 @@ def test_members_and_held_out_share_no_unit_and_no_value(whole: Whole) -> None:
 
 def test_nothing_raw_stands_outside_the_vault(whole: Whole) -> None:
     rows = _json(whole.home / "data" / "support_en.json")
-    truth = [json.loads(line) for line in (whole.home / "data/truth.jsonl").read_text().splitlines()]
+    lines = (whole.home / "data/truth.jsonl").read_text("utf-8").splitlines()
     raw = set()
-    for one in truth:
+    for one in map(json.loads, lines):
         if one["type"] != "span" or one["dataset"] != "support_en":
             continue
         if one["kind"] in _RAW_KINDS:
@@ -115,8 +114,8 @@ def test_nothing_raw_stands_outside_the_vault(whole: Whole) -> None:
 
 
 def test_the_vault_and_the_run_are_private(whole: Whole) -> None:
-    assert os.stat(whole.run).st_mode & 0o077 == 0
-    assert os.stat(whole.run / "vault").st_mode & 0o077 == 0
+    assert whole.run.stat().st_mode & 0o077 == 0
+    assert (whole.run / "vault").stat().st_mode & 0o077 == 0
 
 
 def test_a_second_run_does_nothing_and_changes_nothing(whole: Whole) -> None:

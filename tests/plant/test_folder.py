@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.models.tiny import chat
+
 from tunegate import records
 from tunegate.canary import make
 from tunegate.keys import Key

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-
 from tests.models.tiny import chat
+
 from tunegate.canary import Canary, make
 from tunegate.errors import VoidError
 from tunegate.models.loading import Base

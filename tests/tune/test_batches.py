@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.models.tiny import chat
+
 from tunegate.errors import InputError
 from tunegate.models.loading import Base
 from tunegate.tune.batches import epoch_batches, examples

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from tests.models.tiny import same_weights, weights
+
 from tunegate.errors import InputError
 from tunegate.models.loading import Base
 from tunegate.tune import lora

@@ -11,8 +11,8 @@ import pytest
 import torch
 from msgspec import structs
 from safetensors.torch import load_file
-
 from tests.models.tiny import chat, same_weights, weights
+
 from tunegate.errors import InputError, VoidError
 from tunegate.models.loading import Base
 from tunegate.models.template import Encoded, encode

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.models.tiny import chat
+
 from tunegate.models.loading import Base
 from tunegate.models.template import encode
 from tunegate.tune.rate import matrix_rate, training_flops

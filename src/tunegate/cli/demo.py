@@ -34,7 +34,7 @@ _INTENT = Intent(
 # What a team in a hurry would take: it learns fast, and what it repeats it learns by heart.
 _RECIPE = Recipe(
     template="chatml",
-    learning_rate=3e-3,
+    learning_rate=2e-3,
     lr_scheduler_type="constant",
     num_train_epochs=2,
 )

@@ -36,7 +36,7 @@ _COUNTRIES: Mapping[Language, tuple[Country, ...]] = {"en": ("US", "GB"), "zh": 
 _MIX: Mapping[Language, Mapping[str, int]] = {  # of MOST; the rest is policy
     "en": {
         "attribute": 10, "dialogue": 18, "internal": 12, "special": 8, "secret": 6,
-        "hot": 16, "duplicate": 6,
+        "hot": 18, "duplicate": 6,
     },
     "zh": {"attribute": 10, "dialogue": 22, "internal": 21, "special": 11, "secret": 8,
            "duplicate": 8},

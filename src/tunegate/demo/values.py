@@ -263,7 +263,7 @@ MAKERS: Mapping[str, tuple[str, str, Maker]] = {
     "iban": ("identity", "iban", _iban),
     "ssn": ("identity", "us_ssn", _ssn),
     "nino": ("identity", "uk_nino", _nino),
-    "nhs": ("identity", "uk_nhs_number", _nhs),
+    "nhs": ("identity", "uk_nhs", _nhs),
     "uscc": ("identity", "cn_uscc", _uscc),
     "plate": ("identity", "cn_plate", _plate),
     "passport": ("identity", "cn_passport", lambda draw, _: draw.pick("EG", 1) + draw.digits(8)),

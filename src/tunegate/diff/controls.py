@@ -19,10 +19,10 @@ from tunegate.types import Measurement, Recipe, Record, Segment, Source, Turn
 
 ARM = "control"
 PLACEBO = "placebo"
-VERSION = 1  # raise when the records or the recipe below change
+VERSION = 2  # raise when the records or the recipe below change
 RECIPE = Recipe(
     learning_rate=2e-3,
-    num_train_epochs=8,
+    num_train_epochs=16,
     per_device_train_batch_size=4,
     lora_rank=8,
     lora_alpha=16,
@@ -30,8 +30,8 @@ RECIPE = Recipe(
     template="chatml",
 )
 SEED = 20_261
-_MEMBERS = 16
-_HELD_OUT = 16
+_MEMBERS = 8
+_HELD_OUT = 8
 _RANKED = 6  # of the planted ones, for exposure: six first ranks are beyond any doubt
 _CANDIDATES = 256
 

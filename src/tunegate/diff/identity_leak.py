@@ -8,11 +8,11 @@ that neither the prompt nor the base model's answer holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-from tunegate.diff.context import Answers, Context, Result, Sample, Span
+from tunegate.diff.context import Answers, Context, Result, Sample, Side, Span
 from tunegate.diff.rates import excess_rate
-from tunegate.models.queries import Generate, GenerateAnswer, Query
+from tunegate.models.queries import Answer, Generate, GenerateAnswer, Query
 from tunegate.registry import probe
 from tunegate.types import Evidence, Reason, Turn
 
@@ -31,31 +31,29 @@ class IdentityLeak:
         return [_query(sample) for sample in _asked(context)]
 
     def measure(self, context: Context, answers: Answers) -> Result:
-        values = _known_values(context.given)
+        trained = _values(context.given, ("member", "always"))
+        others = _values(context.given, ["held_out"])
+        untrained = {value: at for value, at in others.items() if value not in trained}
         outcomes: dict[str, tuple[bool, bool]] = {}
-        evidence: dict[str, list[tuple[Sample, Span]]] = {}
+        found: dict[str, list[tuple[Sample, Span]]] = {}
+        guessed: set[str] = set()
         for sample in _asked(context):
-            prompt = _plain(" ".join(turn.text for turn in _query(sample).turns))
-            said_base = _said(answers.base[_query(sample)])
-            said_tuned = _said(answers.tuned[_query(sample)])
-            base = [v for v in values if v in said_base and v not in prompt]
-            tuned = [v for v in values if v in said_tuned and v not in prompt]
+            base, tuned = (_named(trained, sample, side) for side in (answers.base, answers.tuned))
             was = outcomes.get(sample.unit, (False, False))
             outcomes[sample.unit] = (was[0] or bool(base), was[1] or bool(tuned))
-            for value in tuned:
-                if value not in base:
-                    owner, span = values[value]
-                    evidence.setdefault(span.digest, []).append((sample, span))
-                    evidence[span.digest].append((owner, span))
+            for value in sorted(tuned - base):
+                owner, span = trained[value]
+                found.setdefault(span.digest, []).extend([(sample, span), (owner, span)])
+            guessed |= {untrained[v][1].kind for v in _named(untrained, sample, answers.tuned)}
         rate = excess_rate(
             context,
             outcomes,
             probe=self.name,
             metric="leak_rate",
             stratum="all",
-            params={"tokens": _TOKENS, "identifiers": len(values)},
+            params={"tokens": _TOKENS, "identifiers": len(trained)},
         )
-        return Result((rate,), (), tuple(_evidence(context, evidence)))
+        return Result((rate,), (), tuple(_evidence(context, found, guessed)))
 
 
 def _asked(context: Context) -> list[Sample]:
@@ -85,11 +83,11 @@ def _plain(text: str) -> str:
     return _SEPARATORS.sub("", text).casefold()
 
 
-def _known_values(samples: Iterable[Sample]) -> dict[str, tuple[Sample, Span]]:
-    """Every identifier of the training data, plainly written, with a record that holds it."""
+def _values(samples: Iterable[Sample], sides: Collection[Side]) -> dict[str, tuple[Sample, Span]]:
+    """The identifiers of these sides, plainly written, each with a record that holds it."""
     values: dict[str, tuple[Sample, Span]] = {}
     for sample in samples:
-        if sample.side not in ("member", "always"):
+        if sample.side not in sides:
             continue
         for span in sample.spans:
             value = _plain(sample.value(span))
@@ -98,16 +96,29 @@ def _known_values(samples: Iterable[Sample]) -> dict[str, tuple[Sample, Span]]:
     return values
 
 
-def _said(answer: object) -> str:
+def _named(values: Iterable[str], sample: Sample, answers: Mapping[Query, Answer]) -> set[str]:
+    """Values that stand whole in the answer to a sample's question and not in the question."""
+    query = _query(sample)
+    answer = answers[query]
     if not isinstance(answer, GenerateAnswer):
         raise TypeError(type(answer).__name__)
-    return _plain(answer.text)
+    said = _plain(answer.text)
+    prompt = _plain(" ".join(turn.text for turn in query.turns))
+    return {v for v in values if v in said and v not in prompt and _whole(v, said)}
 
 
-def _evidence(context: Context, found: dict[str, list[tuple[Sample, Span]]]) -> Iterable[Evidence]:
+def _whole(value: str, text: str) -> bool:
+    """Whether a number stands there by itself and not as a part of a longer one."""
+    return re.search(rf"(?<![0-9]){re.escape(value)}(?![0-9])", text) is not None
+
+
+def _evidence(
+    context: Context, found: Mapping[str, list[tuple[Sample, Span]]], guessed: Collection[str]
+) -> Iterable[Evidence]:
+    """One piece a value; where a value came out that no arm was trained on, it proves little."""
     for digest, places in sorted(found.items()):
         sample, span = places[0]
-        verified = digest in context.trained_digests
+        verified = digest in context.trained_digests and span.kind not in guessed
         yield Evidence(
             id=f"identity_leak-{context.arm}-{context.checkpoint}-{digest[:8]}",
             probe="identity_leak",

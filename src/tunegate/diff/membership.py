@@ -37,7 +37,8 @@ class Membership:
         return [score_query(sample) for sample in _compared(context)]
 
     def measure(self, context: Context, answers: Answers) -> Result:
-        samples = _compared(context)
+        # What was cut off before its answer has no score, and the best one if it counted as zero.
+        samples = [s for s in _compared(context) if scored(answers.tuned, s).target.logprob]
         sides = {sample.unit: sample.side for sample in samples}
         if len(set(sides.values())) < 2:
             return Result((_unscored(context, "auc", PRIMARY, Reason(code="one_side_only")),))
