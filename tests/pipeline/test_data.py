@@ -197,3 +197,22 @@ def test_the_report_works_for_scan_alone_and_forgets_what_is_stale(run: Run, dat
     assert not run.report("en").exists()
     judge.report(run, changed)
     assert run.report("zh").exists()
+
+
+def test_columns_that_no_trainer_reads_are_cleaned_too(data: Path) -> None:
+    rows = [{"instruction": f"Question {word}?", "output": f"Answer {word}."} for word in "abcdef"]
+    rows[1]["agent"] = f"forwarded to {MAIL} at noon"
+    rows[2]["ticket"] = {"notes": ["fine", CARD]}  # type: ignore[assignment]
+    rows[3]["debug"] = f"used {TOKEN} for the call"
+    (data / "desk.jsonl").write_text("\n".join(json.dumps(row) for row in rows) + "\n")
+    run = Run.open(data.parent / "runs" / "beside", create=True)
+    adopt(run, _settings(data))
+    stages.scan(run, _settings(data))
+    stages.route(run, _settings(data))
+    text = (run.root / "route" / "finetune" / "desk.jsonl").read_text()
+    kept = [json.loads(line) for line in text.splitlines()]
+    assert [row["output"] for row in kept] == [f"Answer {word}." for word in "abcef"]
+    assert "forwarded to " in kept[1]["agent"] and kept[1]["agent"].endswith(" at noon")
+    assert kept[2]["ticket"]["notes"][0] == "fine"
+    assert not [raw for raw in (MAIL, CARD, TOKEN) if raw in _outside_vault(run)]
+    assert [r.destination for r in run.routes.read()].count("human") == 1

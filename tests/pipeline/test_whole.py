@@ -14,6 +14,8 @@ from tests.models.tiny import write_model
 from tunegate import demo
 from tunegate.cli.app import program
 
+pytestmark = pytest.mark.timeout(900)  # five trainings, on a machine that may be busy
+
 _SETTINGS = """\
 model: {home}/model
 data: {{path: {home}/data, datasets: [support_en], rag_owner: support, rag_labels: [support]}}

@@ -119,15 +119,17 @@ def _cleaned(
     while batch := list(islice(bound, _TOGETHER)):
         dirty = {r.id: r for r, one in batch if one.destination == "scrub"}
         clean = _scrubbed(dirty, findings, detectors, key)
+        as_they_are = {r.id: r for r, _ in batch if r.id not in dirty}
+        ready = _clean_beside({**as_they_are, **clean}, detectors, key)
         for record, _ in batch:
-            yield record.id, clean.get(record.id) if record.id in dirty else record
+            yield record.id, ready.get(record.id)
 
 
 def _scrubbed(
     dirty: Mapping[str, Record], findings: Findings, detectors: Detectors, key: Key
 ) -> dict[str, Record]:
     """Original id → clean record; what is still not clean after three rounds is left out."""
-    used = [one for one in detectors if _RAW & set(one.hazards)]
+    used = _of_raw(detectors)
     clean: dict[str, Record] = {}
     waiting = {origin: (record, findings.get(origin, ())) for origin, record in dirty.items()}
     for _ in range(_ROUNDS):
@@ -147,6 +149,35 @@ def _scrubbed(
         if not waiting:
             break
     return clean
+
+
+def _clean_beside(ready: Mapping[str, Record], detectors: Detectors, key: Key) -> dict[str, Record]:
+    """Original id → record, cleaned also in the columns that no trainer reads.
+
+    What cannot be replaced there (a secret, a number that is not text) leaves the record out.
+    """
+    beside = {origin: records.unread(record) for origin, record in ready.items()}
+    found: dict[str, list[Finding]] = defaultdict(list)
+    for origin, extra in beside.items():
+        if extra.segments:
+            found[origin] = list(scanning.scan([extra], key=key, detectors=_of_raw(detectors)))
+    cleaned = dict(ready)
+    for origin, findings in found.items():
+        if any(one.hazard == "secret" for one in findings):
+            del cleaned[origin]
+            continue
+        edits = routing.edits(beside[origin], findings, key=key, surrogate=_surrogate)
+        try:
+            cleaned[origin] = (
+                records.edit(ready[origin], edits, key=key) if edits else ready[origin]
+            )
+        except KeyError:
+            del cleaned[origin]
+    return cleaned
+
+
+def _of_raw(detectors: Detectors) -> list[scanning.Detector]:
+    return [one for one in detectors if _RAW & set(one.hazards)]
 
 
 def _surrogate(kind: str, value: str, rng: Random) -> str:

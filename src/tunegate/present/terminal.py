@@ -192,13 +192,19 @@ def _gates(gates: Sequence[Gate], words: Catalogue) -> Table:
     for gate in gates:
         scale = about(gate.metric).scale
         table.add_row(
-            Text(words.name("metric", gate.metric)),
+            _gate(gate, words),
             words.number(gate.tolerance, scale),
             words.number(gate.value, scale),
             words.interval(gate.interval, scale),
             Text(words.name("outcome", gate.outcome), style=_OUTCOME[gate.outcome]),
         )
     return table
+
+
+def _gate(gate: Gate, words: Catalogue) -> Text:
+    name = Text(words.name("metric", gate.metric))
+    stratum = str(gate.reason.params.get("stratum", "all"))
+    return name if stratum == "all" else name.append(f" · {words.name('stratum', stratum)}", "dim")
 
 
 def _action(at: int, reason: Reason, words: Catalogue) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from tunegate.keys import Key
@@ -24,6 +24,34 @@ def turns(record: Record) -> tuple[Turn, ...]:
         Turn(role=role, text="\n".join(segment.text for segment in group if segment.text))
         for role, group in groupby(kept, key=_turn_role)
     )
+
+
+def unread(record: Record) -> Record:
+    """The same record with, as its segments, every text and number that no trainer reads.
+
+    They go out with the record all the same, so they are checked like the rest.
+    """
+    read = {segment.pointer for segment in record.segments}
+    leaves = tuple(
+        Segment(pointer=pointer, role="system", text=text)
+        for pointer, text in _leaves(record.raw, "")
+        if pointer not in read
+    )
+    return Record(id=record.id, source=record.source, raw=record.raw, segments=leaves)
+
+
+def _leaves(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield pointer, str(value)
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            step = str(key).replace("~", "~0").replace("/", "~1")
+            yield from _leaves(child, f"{pointer}/{step}")
+    elif isinstance(value, list):
+        for at, child in enumerate(value):
+            yield from _leaves(child, f"{pointer}/{at}")
 
 
 def edit(record: Record, edits: Mapping[str, str], *, key: Key) -> Record:

@@ -49,6 +49,10 @@ class Candidate(NamedTuple):
         """The candidate's own text, folded."""
         return self.text[self.start : self.end]
 
+    def before(self, width: int) -> str:
+        """Up to `width` code points that stand before it, folded."""
+        return self.text[max(0, self.start - width) : self.start]
+
 
 class Match(NamedTuple):
     """A confirmed span, in code points of the text as given, end exclusive."""

@@ -78,8 +78,8 @@ def normalise(match: Match) -> str:
 
 
 def _severity(match: Match, normal: str) -> Severity:
-    """A line in a building is less one person's than a mobile is."""
-    if match.rule.kind != "phone":
+    """A line in a building is less one person's than a mobile is; without a country none tells."""
+    if match.rule.kind != "phone" or match.rule.id == "phone_labelled":
         return match.rule.severity
     line = phonenumbers.number_type(phonenumbers.parse("+" + normal))
     return "medium" if line == PhoneNumberType.FIXED_LINE else match.rule.severity

@@ -6,7 +6,8 @@ recognises them, so that a scrubbed record scans clean. Why each space is safe:
 - `mobile_number`: 11 digits from 11…; mainland mobile numbers begin with 13 to 19, and no area
   code begins with 11 (106… is avoided: gateways use it for texts).
 - `phone`: 555-0100 to 555-0199 (NANPA, fiction), Ofcom's drama numbers, subscriber numbers from 1
-  for mainland landlines (none is given out), country codes from +89 (ITU E.164: unassigned).
+  for mainland landlines (none is given out), country codes from +89 (ITU E.164: unassigned); 000…
+  for other lengths without a country.
 - `cn_resident_id`: province 80 (GB/T 2260 has none). `cn_uscc`: category 0 (GB 32100 has none).
 - `bank_card`, `payment_card`, `imei`: the Luhn digit is wrong. `iban`: check digits 00, which
   ISO 7064 MOD 97-10 never gives.
@@ -130,6 +131,8 @@ def _international(digits: str, rng: Random) -> str:
 
 def _national(digits: str, rng: Random) -> str:
     if not digits.startswith("0"):
+        if len(digits) not in (10, 11):  # of no known country
+            return "000" + _draw(rng, len(digits) - 3)
         trunk = digits[:-10]
         return trunk + _nanp(rng, first="2" if trunk else "23456789")
     if len(digits) == 11 and digits.startswith(("01", "07", "020")) and digits[:3] != "010":
@@ -154,7 +157,7 @@ def _drama(national: str, rng: Random) -> str:
 def _phone_reserved(whole: str) -> bool:
     value = without_extension(whole)
     digits = compact(value)
-    if _UNASSIGNED.match(value):
+    if _UNASSIGNED.match(value) or digits.startswith("000"):
         return True
     national = digits.removeprefix("00").removeprefix("44").removeprefix("0")
     if len(national) == 10 and (national.startswith(_OFCOM) or _OFCOM_LOCAL.match(national)):

@@ -7,8 +7,6 @@ is joined with issuer ranges, dates, labels and what stands around the number.
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import re
 from collections.abc import Mapping
 from itertools import pairwise
@@ -20,12 +18,12 @@ import stdnum.iban
 import stdnum.luhn
 from phonenumbers import PhoneNumberType, ValidationResult
 
+from tunegate.scan.addresses import coordinates, ip_address, mac_address
+from tunegate.scan.births import birth_date, is_date
 from tunegate.scan.engine import Candidate, Validator
 from tunegate.scan.folding import compact
 from tunegate.scan.reserved import is_reserved, resident_check_digit, without_extension
 from tunegate.scan.rules import load_words
-
-_BORN = (1900, 2049)  # fixed, not today's date: the same input always gives the same findings
 
 _SAMPLES = load_words("samples")
 _PUBLIC_LINES = frozenset(
@@ -49,9 +47,6 @@ _DIALLED = re.compile(r"\+(?: ?(?!86)[0-9]{1,3}(?:\)[ .-]?| ?\([0-9]\) ?|[ .-]))
 # A term of a sum, a signed decimal, an order number with zeros in front
 _NO_DIALLING = re.compile(r"\+ |\+[0-9]{1,3}\.[0-9]+$|00[0-9]+$")
 _PREFIX = re.compile(r"^\(?00 ?")
-_RESOLVER_LABEL = re.compile(
-    r"(?<![A-Za-z])ip(?:v4)?\s?(?:地址|address)?(?:是|为|[\s:：=]|is)*$", re.IGNORECASE
-)
 _MATH_LEFT = re.compile(r"(?:[*×÷^$¥￥€£]\s*|=\s+-?)$")
 _MATH_RIGHT = re.compile(r"\s*(?:[=*×÷^%+]|元|块|美元|美金|人民币|欧元|万|亿|千克|公里|吨)")
 
@@ -62,13 +57,9 @@ def _trivial(digits: str) -> bool:
     return steps in ({1}, {9}) or len(set(digits[-8:])) == 1 or digits in _SAMPLES["numbers"]
 
 
-def _before(candidate: Candidate, width: int) -> str:
-    return candidate.text[max(0, candidate.start - width) : candidate.start]
-
-
 def _is_part(candidate: Candidate) -> bool:
     """The number is a piece of something longer: a decimal, a version, a chain, a link, a sum."""
-    left = _before(candidate, 80)
+    left = candidate.before(80)
     right = candidate.text[candidate.end : candidate.end + 4]
     if re.search(r"[0-9][.-]$", left) or re.match(r"\.[0-9]", right):
         return True
@@ -78,18 +69,10 @@ def _is_part(candidate: Candidate) -> bool:
     return bool(chained or _URL.search(left) or _MATH_LEFT.search(left) or _MATH_RIGHT.match(right))
 
 
-def _is_date(year: int, month: int, day: int) -> bool:
-    try:
-        date = datetime.date(year, month, day)
-    except ValueError:
-        return False
-    return _BORN[0] <= date.year <= _BORN[1]
-
-
 def resident_id(candidate: Candidate) -> float:
     """18 characters: province, date of birth, ISO 7064 check digit."""
     value = compact(candidate.value)
-    date = _is_date(int(value[6:10]), int(value[10:12]), int(value[12:14]))
+    date = is_date(int(value[6:10]), int(value[10:12]), int(value[12:14]))
     known = value[:2] in _SAMPLES["provinces"] and date
     return candidate.confidence if known and resident_check_digit(value[:17]) == value[17] else 0
 
@@ -97,7 +80,7 @@ def resident_id(candidate: Candidate) -> float:
 def resident_id_15(candidate: Candidate) -> float:
     """15 digits, issued until 1999: province and date of birth; no check digit, so by label."""
     value = compact(candidate.value)
-    date = _is_date(1900 + int(value[6:8]), int(value[8:10]), int(value[10:12]))
+    date = is_date(1900 + int(value[6:8]), int(value[8:10]), int(value[10:12]))
     return candidate.confidence if value[:2] in _SAMPLES["provinces"] and date else 0
 
 
@@ -118,16 +101,25 @@ def card(candidate: Candidate) -> float:
     return candidate.confidence if len(set(value)) > 3 else 0
 
 
+_NEXT_IMEI = re.compile(
+    r"(?:imei|串号|串码|设备号)[^\n]{0,24}?(?:[0-9]{2}-?[0-9]{6}-?[0-9]{6}-?[0-9]\s*"
+    r"(?:[、,，/;；&+|]|and|or|和|及|与|以及)\s*(?:and\s*)?)+$",
+    re.IGNORECASE,
+)
+
+
 def imei(candidate: Candidate) -> float:
-    """A device number: Luhn, by label."""
+    """A device number: Luhn, by label, or next to one with a label."""
     value = compact(candidate.value)
-    return candidate.confidence if stdnum.luhn.is_valid(value) and not _trivial(value) else 0
+    labelled = candidate.context or _NEXT_IMEI.search(candidate.before(96))
+    valid = labelled and stdnum.luhn.is_valid(value) and not _trivial(value)
+    return candidate.confidence if valid else 0
 
 
 def mobile(candidate: Candidate) -> float:
     """A mainland mobile number that could be somebody's."""
     value = compact(candidate.value)[-11:]
-    other_country = candidate.value[0] == "1" and _DIALLED.search(_before(candidate, 10))
+    other_country = candidate.value[0] == "1" and _DIALLED.search(candidate.before(10))
     plain = other_country or _trivial(value) or _is_part(candidate)
     return 0 if plain else candidate.confidence
 
@@ -136,7 +128,7 @@ def _phone(candidate: Candidate, region: str | None) -> float:
     """A number that is in its country's plan, and nobody's public line."""
     value = candidate.value
     reserved = is_reserved("phone", value) or is_reserved("mobile_number", value)
-    dialled = region is not None and _DIALLED.search(_before(candidate, 10))
+    dialled = region is not None and _DIALLED.search(candidate.before(10))
     if reserved or dialled or _is_part(candidate) or _trivial(compact(without_extension(value))):
         return 0
     try:
@@ -159,6 +151,10 @@ def _fits_plan(candidate: Candidate, number: phonenumbers.PhoneNumber) -> bool:
     national = str(number.national_number)
     if number.country_code == 1:
         return _AREA.fullmatch(national) is not None
+    if re.match(
+        r"\+[0-9]{1,3} ?\([0-9]{1,4}\) ?[0-9]{2,4} [0-9]{3,4}(?: [0-9]{3,4})?$", candidate.value
+    ):
+        return 8 <= len(national) <= 11
     grouped = re.match(r"\(?(?:\+|00).*[0-9)][ -][(0-9]", candidate.value)
     length = phonenumbers.is_possible_number_with_reason(number)
     fits = len(national) >= 8 and length == ValidationResult.IS_POSSIBLE
@@ -169,7 +165,7 @@ def phone_international(candidate: Candidate) -> float:
     """`+` or 00 and a country code, valid in that country's plan."""
     if not candidate.context and _NO_DIALLING.match(candidate.value):
         return 0
-    if candidate.value.startswith("00") and re.search(r"[0-9][ -]$", _before(candidate, 2)):
+    if candidate.value.startswith("00") and re.search(r"[0-9][ -]$", candidate.before(2)):
         return 0  # inside digits written in groups
     return _phone(candidate, None)
 
@@ -190,10 +186,38 @@ def phone_cn(candidate: Candidate) -> float:
     return 0 if plain or _is_part(candidate) else candidate.confidence
 
 
+_PHONE_LABEL = re.compile(
+    r"(?:(?<![A-Za-z])(?:(?:tele|cell)?phone|tel|mobile|cell|call|dial|ring|fax|text|sms|whatsapp"
+    r"|contact|reach)|电话|手机|座机|传真|致电|拨打|联系方式|联系人|联系|来电|回电|短信)"
+    r"(?:号码|号|是|为|numbers?|no|num|me|us|him|her|them|at|on|is|was|to"
+    r"|[\s:：#.,()（）\"'“”=_-])*$",
+    re.IGNORECASE,
+)
+_BRACKETED = re.compile(r"\+[0-9]{1,3} ?\([0-9]{1,4}\) ?[0-9]{2,4}(?: [0-9]{3,4}){1,2}")
+_SERVICE = re.compile(r"1?(?:[48]00|8(\d)\1|900)\d{7}|(?:18|19|20)\d\d[01]\d[0-3]\d")
+
+
+def phone_labelled(candidate: Candidate) -> float:
+    """A number of unknown country right after its label: no service line, date, years or series."""
+    value, number = candidate.value, compact(candidate.value)
+    left, right = candidate.before(24), candidate.text[candidate.end : candidate.end + 4]
+    if (
+        not _PHONE_LABEL.search(left)
+        or re.match(r"[ ./-]?[0-9]", right)
+        or _MATH_RIGHT.match(right)
+    ):
+        return 0
+    kinds = ("phone", "mobile_number", "us_ssn", "uk_nhs")
+    years = all(re.fullmatch(r"(?:19|20)\d\d", group) for group in re.split("[ -]", value))
+    plain = _SERVICE.fullmatch(number) or _trivial(number) or _is_part(candidate) or years
+    reserved = any(is_reserved(kind, value) for kind in kinds)
+    return 0 if plain or reserved or len(number) < 7 else candidate.confidence
+
+
 def email(candidate: Candidate) -> float:
     """A mailbox that could be somebody's: no placeholder, file name, login in a link, sample."""
     local, _, domain = candidate.value.lower().rpartition("@")
-    left = _before(candidate, 80)
+    left = candidate.before(80)
     placeholder = (
         local in _SAMPLES["mailboxes"]
         or (len(local) > 1 and len(set(local)) == 1)
@@ -236,10 +260,24 @@ def nino(candidate: Candidate) -> float:
 def nhs(candidate: Candidate) -> float:
     """Ten digits with a MOD 11 check digit, and no telephone number abroad."""
     value = compact(candidate.value)
-    part = _is_part(candidate) or re.search(r"[0-9] $", _before(candidate, 2))
+    part = _is_part(candidate) or re.search(r"[0-9] $", candidate.before(2))
     if part or _trivial(value) or is_reserved("uk_nhs", value):
         return 0
     return candidate.confidence if stdnum.gb.nhs.is_valid(value) else 0
+
+
+_FOREIGN = re.compile(
+    r"(?:[美英法德韩泰]国|日本|俄罗斯|加拿大|澳大利亚|印度|意大利|西班牙|新加坡|马来西亚|越南|菲律宾|墨西哥"
+    r"|瑞士|巴西|外国|外籍|境外|(?<![A-Za-z])(?:us|usa|uk|foreign|french|german|dutch|thai|swiss|greek"
+    r"|(?!chinese|these)[a-z]+(?:ian|ean|ish|ese|can|ino)))\s?(?:护照|passports?)(?![a-z]).{0,12}$",
+    re.IGNORECASE,
+)
+_PASSPORT_LABEL = re.compile(
+    r"(?:护照|passports?)"
+    r"(?:号码|编号|号|是|为|numbers?|no|num|nr|id|is|was|[\s:：#.,()（）\"'“”=_-])*$",
+    re.IGNORECASE,
+)
+_PASSPORT = re.compile(r"[A-Z]{1,3}[0-9]{6,8}[A-Z]?|[0-9]{9}|[0-9]{2}[A-Z]{2}[0-9]{5}")
 
 
 def document(candidate: Candidate) -> float:
@@ -249,86 +287,26 @@ def document(candidate: Candidate) -> float:
     return 0 if plain else candidate.confidence
 
 
+def cn_passport(candidate: Candidate) -> float:
+    """A Chinese passport: the shape of its number, and no other country's name at the label."""
+    return 0 if _FOREIGN.search(candidate.before(40)) else document(candidate)
+
+
+def passport(candidate: Candidate) -> float:
+    """Any country's: usual shapes near the word, others right after it; no date."""
+    value = compact(candidate.value)
+    labelled = _PASSPORT_LABEL.search(candidate.before(24))
+    date = len(value) == 8 and re.match(r"(?:19|20)\d{6}$", value)
+    shaped = _PASSPORT.fullmatch(value) and (labelled or len(value) > 6)
+    loose = labelled and sum(char.isdigit() for char in value) >= 4
+    return document(candidate) if (shaped or loose) and len(value) <= 9 and not date else 0
+
+
 def plate(candidate: Candidate) -> float:
     """A number plate: at least two digits, so that words of capitals are none."""
     value = compact(candidate.value)
     digits = sum(char.isdigit() for char in value)
     return candidate.confidence if digits >= 2 and len(set(value[2:])) > 1 else 0
-
-
-def ip_address(candidate: Candidate) -> float:
-    """A public address; short ones without a label look like versions and section numbers."""
-    value = candidate.value
-    left = _before(candidate, 8)
-    right = candidate.text[candidate.end : candidate.end + 2]
-    chained = re.search(r"[0-9A-Za-z][.:]$|[vV]$", left) or re.match(r"[.:][0-9A-Za-z]", right)
-    nobody = is_reserved("ip_address", value) or value in _SAMPLES["ips"] or _is_resolver(candidate)
-    if chained or nobody:
-        return 0
-    try:
-        public = ipaddress.ip_address(value).is_global
-    except ValueError:
-        return 0
-    vague = "." in value and not candidate.context and len(value) < len("36.110.1.20")
-    return 0 if vague or not public or value.endswith(".0.0") else candidate.confidence
-
-
-def _is_resolver(candidate: Candidate) -> bool:
-    """A public resolver's address, unless it is given as somebody's IP."""
-    left = _before(candidate, 24)
-    labelled = _RESOLVER_LABEL.search(left) and "dns" not in left.lower()
-    return candidate.value in _SAMPLES["resolvers"] and not labelled
-
-
-def mac_address(candidate: Candidate) -> float:
-    """A device's own hardware address."""
-    value = compact(candidate.value)
-    plain = len(set(value)) <= 2 or value in _SAMPLES["macs"]
-    marks = {char for char in candidate.value if not char.isalnum()}
-    mixed = len(marks) > 1 or is_reserved("mac_address", value)
-    return 0 if plain or mixed else candidate.confidence
-
-
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
-
-def birth_date(candidate: Candidate) -> float:
-    """A real date since 1900, in year-first, day-first or month-first order."""
-    numbers = [int(run) for run in re.findall(r"\d+", candidate.value)]
-    named = re.search("|".join(_MONTHS), candidate.value.lower())
-    if len(numbers) == 1:
-        whole = numbers[0]
-        numbers = [whole // 10000, whole // 100 % 100, whole % 100]
-    if named:
-        numbers.append(_MONTHS.index(named[0]) + 1)
-    year = max(numbers)
-    rest = list(numbers)
-    rest.remove(year)
-    a, b = rest
-    return candidate.confidence if _is_date(year, a, b) or _is_date(year, b, a) else 0
-
-
-_AXIS = r"(?:latitude|longitude|lat|lng|long|lon|[东西]经|[南北]纬|[经纬]度)"
-# What stands between latitude and longitude; nothing that reckons with them.
-_BETWEEN = re.compile(
-    r"°?\s?[NSEW]?[\"'\s,，、;；|&()（）{}°度]+"
-    rf"(?:(?:and|和)\s*(?={_AXIS}))?(?:{_AXIS}[\"']?\s?(?:[=:：]|是|为|is)?[\"'\s]*)?[-+]?",
-    re.IGNORECASE,
-)
-_SERIES_LEFT = re.compile(r"[0-9]\.[0-9]{4,}\s?[,，]\s?$|[*×÷^+/]\s?$")
-_SERIES_RIGHT = re.compile(r"\s?[,，]\s?-?[0-9]{1,3}\.[0-9]{4}|\s?[=*×÷^%+]")
-
-
-def coordinates(candidate: Candidate) -> float:
-    """Latitude and longitude in either order, on the globe; no sum and no row of numbers."""
-    between = re.split(r"[0-9]+\.[0-9]+", candidate.value)[1]
-    left, right = _before(candidate, 16), candidate.text[candidate.end : candidate.end + 16]
-    if not _BETWEEN.fullmatch(between) or _SERIES_LEFT.search(left) or _SERIES_RIGHT.match(right):
-        return 0
-    a, b = (float(part) for part in re.findall(r"[0-9]+\.[0-9]+", candidate.value))
-    on_globe = min(a, b) <= 90 and max(a, b) <= 180
-    reserved = is_reserved("coordinates", candidate.value)
-    return candidate.confidence if on_globe and not reserved else 0
 
 
 def qq_number(candidate: Candidate) -> float:
@@ -340,7 +318,7 @@ def qq_number(candidate: Candidate) -> float:
 def wechat_id(candidate: Candidate) -> float:
     """A WeChat id by its label; product words that follow the same label are none."""
     value = candidate.value
-    left = _before(candidate, 4)
+    left = candidate.before(4)
     word = value.isalpha() and not re.search(r"[:：]\s*$", left)
     return 0 if word or is_reserved("wechat_id", value) else candidate.confidence
 
@@ -358,6 +336,7 @@ VALIDATORS: Mapping[str, Validator] = {
         phone_us,
         phone_gb,
         phone_cn,
+        phone_labelled,
         email,
         email_role,
         iban,
@@ -365,6 +344,8 @@ VALIDATORS: Mapping[str, Validator] = {
         nino,
         nhs,
         document,
+        cn_passport,
+        passport,
         plate,
         ip_address,
         mac_address,
