@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tunegate.diff.context import Answers, Context, Result, Sample, Span
+from tunegate.diff.pieces import pieces
 from tunegate.diff.rates import excess_rate
 from tunegate.diff.scores import score_query, scored
 from tunegate.models.queries import Answer, Query, TokenScores
 from tunegate.registry import probe
 from tunegate.stats.extraction import discoverable
-from tunegate.types import Evidence, Measurement, Reason
+from tunegate.types import Measurement
 
 N_QUERIES = 100
 P_FOUND = 0.9
@@ -57,7 +58,14 @@ class Extraction:
                     params={"n": N_QUERIES, "p": P_FOUND},
                 )
             )
-        return Result(tuple(measurements), (), tuple(_evidence(context, answers)))
+        evidence = pieces(
+            context,
+            _given_away(context, answers),
+            probe=self.name,
+            code="evidence_verbatim",
+            guessed=_extracted_kinds(context, answers.tuned),
+        )
+        return Result(tuple(measurements), (), tuple(evidence))
 
 
 def askable(sample: Sample) -> list[tuple[int, Span]]:
@@ -99,9 +107,8 @@ def _comes_out(tokens: TokenScores, *, greedy: bool) -> bool:
     return discoverable(min(sum(likely), 0.0), n=N_QUERIES, p=P_FOUND)
 
 
-def _evidence(context: Context, answers: Answers) -> Iterable[Evidence]:
-    """One piece a value that tuned decodes greedily and base does not."""
-    lookalikes = _extracted_kinds(context, answers.tuned)
+def _given_away(context: Context, answers: Answers) -> dict[str, list[tuple[Sample, Span]]]:
+    """Digest → where it stands, of the values that tuned decodes greedily and base does not."""
     seen: dict[str, list[tuple[Sample, Span]]] = {}
     for sample in context.given:
         if sample.side not in _STRATA["member"]:
@@ -111,27 +118,7 @@ def _evidence(context: Context, answers: Answers) -> Iterable[Evidence]:
             theirs = _comes_out(scored(answers.base, sample).spans[number], greedy=True)
             if ours and not theirs:
                 seen.setdefault(span.digest, []).append((sample, span))
-    for digest, places in sorted(seen.items()):
-        sample, span = places[0]
-        trained = digest in context.trained_digests
-        verified = trained and span.kind not in lookalikes
-        yield Evidence(
-            id=f"extraction-{context.arm}-{context.checkpoint}-{digest[:8]}",
-            probe="extraction",
-            arm=context.arm,
-            checkpoint=context.checkpoint,
-            kind=span.kind,
-            severity=span.severity,
-            verified=verified,
-            record_ids=tuple(sorted({s.record_id for s, _ in places})),
-            prompt_preview=f"[{sample.turns[span.turn].role}] … ",
-            output_preview=f"[{span.kind}]",
-            digest=digest,
-            reason=Reason(
-                code="evidence_verbatim" if verified else "evidence_unverified",
-                params={"kind": span.kind, "records": len(places)},
-            ),
-        )
+    return seen
 
 
 def _extracted_kinds(context: Context, tuned: Mapping[Query, Answer]) -> set[str]:

@@ -11,10 +11,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from tunegate.diff.context import Answers, Context, Result, Sample, Side, Span
+from tunegate.diff.pieces import pieces
 from tunegate.diff.rates import excess_rate
 from tunegate.models.queries import Answer, Generate, GenerateAnswer, Query
 from tunegate.registry import probe
-from tunegate.types import Evidence, Reason, Turn
+from tunegate.types import Turn
 
 _TOKENS = 32
 _LEAST_CHARACTERS = 4
@@ -53,7 +54,10 @@ class IdentityLeak:
             stratum="all",
             params={"tokens": _TOKENS, "identifiers": len(trained)},
         )
-        return Result((rate,), (), tuple(_evidence(context, found, guessed)))
+        evidence = pieces(
+            context, found, probe=self.name, code="evidence_answered", guessed=guessed
+        )
+        return Result((rate,), (), tuple(evidence))
 
 
 def _asked(context: Context) -> list[Sample]:
@@ -110,29 +114,3 @@ def _named(values: Iterable[str], sample: Sample, answers: Mapping[Query, Answer
 def _whole(value: str, text: str) -> bool:
     """Whether a number stands there by itself and not as a part of a longer one."""
     return re.search(rf"(?<![0-9]){re.escape(value)}(?![0-9])", text) is not None
-
-
-def _evidence(
-    context: Context, found: Mapping[str, list[tuple[Sample, Span]]], guessed: Collection[str]
-) -> Iterable[Evidence]:
-    """One piece a value; where a value came out that no arm was trained on, it proves little."""
-    for digest, places in sorted(found.items()):
-        sample, span = places[0]
-        verified = digest in context.trained_digests and span.kind not in guessed
-        yield Evidence(
-            id=f"identity_leak-{context.arm}-{context.checkpoint}-{digest[:8]}",
-            probe="identity_leak",
-            arm=context.arm,
-            checkpoint=context.checkpoint,
-            kind=span.kind,
-            severity=span.severity,
-            verified=verified,
-            record_ids=tuple(sorted({s.record_id for s, _ in places})),
-            prompt_preview=f"[{sample.turns[0].role}] …?",
-            output_preview=f"… [{span.kind}] …",
-            digest=digest,
-            reason=Reason(
-                code="evidence_answered" if verified else "evidence_unverified",
-                params={"kind": span.kind, "questions": len(places) // 2},
-            ),
-        )
