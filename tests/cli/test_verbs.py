@@ -60,18 +60,21 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     called: list[str] = []
 
     def fake(name: str) -> None:
-        def stage(run: Run, given: Settings, progress: Progress | None = None) -> None:
+        def stage(run: Run, given: Settings, progress: Progress | None = None) -> tuple[()]:
             del given, progress
             called.append(name)
             if name == "estimate":
                 run.estimate.write(())
             if name == "verdict":
                 run.verdict.write(_verdict("no-go"))
+            return ()
 
         monkeypatch.setattr(judge if name == "verdict" else audit, name, stage)
 
     for name in ("estimate", "plant", "tune", "diff", "verdict"):
         fake(name)
+    minutes = Reason(code="estimate.time", params={"minutes": 1.0})
+    monkeypatch.setattr(audit, "duration", lambda *_: minutes)
     return called
 
 
@@ -251,7 +254,8 @@ def test_the_demo_ends_with_0_when_it_ran_through(
 ) -> None:
     whole = generator.generate
 
-    def few(folder: Path, *, seed: int) -> None:
+    def few(folder: Path, *, seed: int, records_en: int) -> None:
+        assert records_en > 100
         whole(folder, seed=seed, records_en=40, records_zh=40)
 
     monkeypatch.setattr(demo.demo, "generate", few)

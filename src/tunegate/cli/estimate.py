@@ -20,8 +20,8 @@ def command(session: Session, *, folder: str, policy: str | None, depth: str | N
     run = Run.open(folder)
     with run.lock():
         settings = settings_of(run, policy=policy_path(policy), depth=depth)
-        audit.estimate(run, settings, session.progress)
-    reasons = run.estimate.read()
+        kept = audit.estimate(run, settings, session.progress)
+        reasons = (*kept, audit.duration(run, settings))
     rows = [EstimateRow(code=one.code, params=one.params) for one in reasons]
     session.result(reasons, terminal.estimate(rows, session.words))
     return DONE

@@ -51,7 +51,7 @@ def carry_out(session: Session, given: Settings, *, folder: str) -> int:
     session.note("cli.local")
     run = Run.open(folder, create=True)
     with run.lock():
-        outcome = everything(run, given, session.progress)
+        outcome = everything(run, given, session.progress, announce=session.announce)
     if isinstance(outcome, Verdict):
         status = session.decided(outcome, folder=folder)
     else:

@@ -20,6 +20,7 @@ from tunegate.errors import InputError
 from tunegate.files import Document
 from tunegate.present import terminal
 from tunegate.present.catalogue import Catalogue
+from tunegate.present.view import EstimateRow
 from tunegate.types import Reason, Verdict
 from tunegate.verdict import is_open
 
@@ -57,6 +58,12 @@ class Session:
         """A line for whoever is watching."""
         if not self._quiet:
             self._err.print(Text(self.words.text(code, params), style="dim"), soft_wrap=True)
+
+    def announce(self, rows: Sequence[Reason]) -> None:
+        """What the data can show and what it costs, before anything is trained."""
+        if not self._quiet:
+            shown = [EstimateRow(code=one.code, params=one.params) for one in rows]
+            self._err.print(terminal.estimate(shown, self.words))
 
     def result(self, document: Any, shown: RenderableType) -> None:
         """What the command was asked for: a JSON document, or the same for people."""

@@ -25,7 +25,7 @@ _DIFF_OVER_TRAINING = 0.7  # scoring every arm takes about that much of the time
 
 
 def estimate(run: Run, settings: Settings, progress: Progress | None = None) -> tuple[Reason, ...]:
-    """Sizes, power and reachable tolerances; and, measured now and not kept, the time.
+    """Sizes, power and reachable tolerances.
 
     Raises:
         InputError: Nothing is left to train on, or too few units can be told apart.
@@ -38,7 +38,6 @@ def estimate(run: Run, settings: Settings, progress: Progress | None = None) -> 
         "policy": policy_hash(settings),
         "settings": settings_hash(settings.audit, settings.recipe, settings.depth),
     }
-    rows: list[Reason] = []
 
     def work() -> StageStats:
         if progress:
@@ -53,11 +52,21 @@ def estimate(run: Run, settings: Settings, progress: Progress | None = None) -> 
                 *planted.notes,
             )
         )
-        rows.append(_time(settings, planted, trial))
         return StageStats(records=len(trial.given))
 
     run.stage("estimate", inputs, work, OUTPUTS)
-    return (*run.estimate.read(), *rows)
+    return run.estimate.read()
+
+
+def duration(run: Run, settings: Settings) -> Reason:
+    """How long training and measuring take here: measured now and kept nowhere.
+
+    Raises:
+        InputError: Nothing is left to train on, or the model cannot be loaded.
+    """
+    trial = trials.load(run, settings)
+    planted, _ = plant.drawn(run, settings, trial)
+    return _time(settings, planted, trial)
 
 
 def _sizes(planted: Planted, trial: trials.Trial, settings: Settings) -> Mapping[str, int]:
