@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-import yaml
 
 from tunegate import yamlfile
 from tunegate.errors import InputError
@@ -220,9 +219,7 @@ def dump(settings: Settings, *, folder: Path) -> str:
     the same bytes.
     """
     moved = _moved(settings, lambda name: _relative(name, folder))
-    return yaml.safe_dump(
-        msgspec.to_builtins(moved), allow_unicode=True, sort_keys=False, width=100
-    )
+    return yamlfile.dump(msgspec.to_builtins(moved))
 
 
 def _absolute(settings: Settings, folder: Path) -> Settings:

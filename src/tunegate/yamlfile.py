@@ -21,11 +21,29 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.1 takes `1e-4` for text; people, and YAML 1.2, take it for a number."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """Quotes what `_Loader` would take for a number."""
+
+
+for _side in (_Loader, _Dumper):
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
+        list("-+0123456789"),
+    )
+
+
+def dump(value: Any, *, flow: bool = False, width: int = 100) -> str:
+    """`value` as YAML text that `parse` reads back; with `flow`, on one line."""
+    text: str = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        allow_unicode=True,
+        sort_keys=False,
+        default_flow_style=flow,
+        width=width,
+    )
+    return text
 
 
 def read(path: Path, kind: type[T]) -> T:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 import msgspec
-import yaml
 
 from tunegate import settings as settings_file
+from tunegate import yamlfile
 from tunegate.cli.session import Session
 from tunegate.cli.verb import DONE, verb
 from tunegate.errors import InputError
@@ -77,5 +77,4 @@ def _near(name: str, target: Path) -> str:
 
 def _flow(value: object) -> str:
     """A value on one line of YAML."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
-    return text.removesuffix("...\n").strip()
+    return yamlfile.dump(value, flow=True, width=10**6).removesuffix("...\n").strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from tunegate.types import Recipe, Record, Turn
 
 Tokenizer = Any  # transformers' fast tokenizers carry no types
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # The roles that a plain chat template knows; trainers fold the others into these.
 _ROLE = {
     "system": "system",
@@ -71,7 +73,7 @@ def _merged(turns: Sequence[Turn]) -> list[_Message]:
         else:
             content, parts = "", ()
         part = (number, len(content), len(content) + len(turn.text))
-        messages.append(_Message(role, content + turn.text, (*parts, part)))
+        messages.append(_Message(role, content + _encodable(turn.text), (*parts, part)))
     return messages
 
 
@@ -87,6 +89,11 @@ def _render(tokenizer: Tokenizer, messages: Sequence[_Message], *, template: str
     except Exception as error:  # a template is a program by the model's maker: anything may come
         raise InputError("template_refused", template=template, why=type(error).__name__) from error
     return text
+
+
+def _encodable(text: str) -> str:
+    """Tokenizers take UTF-8, in which lone surrogates have no place; the length stays."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def prompt_text(tokenizer: Tokenizer, turns: Sequence[Turn], *, template: str, prefix: str) -> str:

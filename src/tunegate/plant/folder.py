@@ -39,15 +39,24 @@ def write(folder: Path, conversations: Iterable[Sequence[Turn]]) -> int:
         How many records were written.
     """
     count = 0
-    with (folder / _FILE).open("w", encoding="utf-8", errors="surrogatepass") as file:
+    with (folder / _FILE).open("w", encoding="utf-8") as file:
         for turns in conversations:
             tools = "\n".join(turn.text for turn in turns if turn.role == "tools")
             messages = [
                 {"role": turn.role, "content": turn.text} for turn in turns if turn.role != "tools"
             ]
-            line = json.dumps({"messages": messages, "tools": tools}, ensure_ascii=False)
-            file.write(line + "\n")
+            file.write(_line({"messages": messages, "tools": tools}) + "\n")
             count += 1
     info = json.dumps(_INFO, ensure_ascii=False, indent=2, sort_keys=True)
     (folder / "dataset_info.json").write_text(info + "\n", "utf-8")
     return count
+
+
+def _line(record: Json) -> str:
+    """One line of JSON; escaped where a lone surrogate has no UTF-8."""
+    line = json.dumps(record, ensure_ascii=False)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(record)
+    return line
