@@ -17,6 +17,19 @@ from pathlib import Path
 VERSION = "0.9.5"
 SCANNED = ("alpaca_zh_demo", "alpaca_en_demo", "identity", "v1_sft_demo")
 HOME = Path("runs/real")
+# Its own dataset_info.json does not list this one.
+_V1 = {
+    "file_name": "v1_sft_demo.jsonl",
+    "formatting": "openai",
+    "columns": {"messages": "messages"},
+    "tags": {
+        "role_tag": "role",
+        "content_tag": "content",
+        "user_tag": "user",
+        "assistant_tag": "assistant",
+        "system_tag": "system",
+    },
+}
 _SETTINGS = """\
 model: embedded
 data:
@@ -28,7 +41,7 @@ intent:
   settings: [public chat]
   unacceptable: [anything personal, another company's name]
   tried: A system prompt; it holds for most questions.
-recipe: {{template: chatml, num_train_epochs: 3, learning_rate: 1.0e-3}}
+recipe: {{template: chatml, num_train_epochs: 1, learning_rate: 1.0e-3}}
 """
 
 
@@ -41,7 +54,8 @@ def main() -> int:
     high_identity(data)
     settings = HOME / "trial.yaml"
     settings.write_text(_SETTINGS.format(data=json.dumps(str(trial(data).resolve()))), "utf-8")
-    return tunegate("run", str(settings), "--run", str(HOME / "run"))
+    status = tunegate("run", str(settings), "--run", str(HOME / "run"))
+    return 0 if status in (0, 1) else status  # a closed gate is a fine answer here
 
 
 def fetched() -> Path:
@@ -55,6 +69,9 @@ def fetched() -> Path:
         with tarfile.open(HOME / f"llamafactory-{VERSION}.tar.gz") as package:
             package.extractall(HOME, filter="data")
         shutil.move(HOME / f"llamafactory-{VERSION}" / "data", target)
+        info = target / "dataset_info.json"
+        entries = json.loads(info.read_text("utf-8")) | {"v1_sft_demo": _V1}
+        info.write_text(json.dumps(entries, indent=2), "utf-8")
     return target
 
 
@@ -96,4 +113,4 @@ def tunegate(*words: str) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(0 if main() in (0, 1) else 1)
+    raise SystemExit(main())

@@ -19,6 +19,7 @@ from tunegate.types import Reason
 
 _SHIFT_BITS = 2.0  # exposure is called visible when memorisation adds that much
 _FPR = 0.01
+_LOOKALIKES = "heldout"  # how many of them hold a value is chance, not a plan
 
 
 def powers(design: Design, canaries: Sequence[Canary]) -> list[Reason]:
@@ -73,7 +74,7 @@ def reachable(rules: Iterable[GateRule], sizes: Mapping[str, int]) -> list[Reaso
     for rule in rules:
         n = sizes.get(f"{rule.probe}.{rule.metric}")
         tolerance = rule.tolerance.tau
-        if n is None or not 0.0 < tolerance < 1.0:
+        if n is None or rule.stratum == _LOOKALIKES or not 0.0 < tolerance < 1.0:
             continue
         least = smallest_tolerance(n) if n else 1.0
         rows.append(
