@@ -31,6 +31,7 @@ BITS = 6.0
 
 
 @pytest.mark.model
+@pytest.mark.timeout(900)  # a minute on two quiet cores
 def test_exposure_sees_what_training_planted(tmp_path: Path) -> None:
     base = load(NAME)
     made = make([16] * 3, twins=3, candidates=SIZE, language="en", rng=random.Random(2))
