@@ -10,7 +10,7 @@ import pytest
 from tests.models.tiny import chat, plain_logprobs, same_weights, weights, write_adapter
 
 from tunegate.models import executor as module
-from tunegate.models.executor import Executor, State, answers_of
+from tunegate.models.executor import Executor, State
 from tunegate.models.loading import Base
 from tunegate.models.queries import (
     Candidates,
@@ -119,8 +119,6 @@ def test_duplicates_are_priced_and_asked_once(base: Base, cache: Path, computed:
     assert asks.price(QUERIES * 3) == asks.price(QUERIES) > 0
     answers = asks.run(QUERIES * 3, state=BASE)
     assert sum(computed) == len(QUERIES) == len(answers)
-    doubled = [*QUERIES[:2], *QUERIES[:2]]
-    assert answers_of(doubled, answers)[0] is answers_of(doubled, answers)[2]
 
 
 def test_the_price_is_what_the_progress_runs_to(base: Base, cache: Path) -> None:

@@ -1,4 +1,4 @@
-"""Loading tells what is wrong with a folder, and adapters leave no trace on the base."""
+"""Loading tells what is wrong with a folder, and changes no value of it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.models.tiny import same_weights, weights, write_adapter, write_model
+from safetensors.torch import load_file
 
 from tunegate.errors import InputError
 from tunegate.models.loading import (
     Base,
-    adapted,
     choose_dtype,
     folder_digest,
     load,
@@ -148,52 +147,10 @@ def test_bf16_weights_are_bf16(tiny_folder: Path) -> None:
     assert {p.dtype for p in small.model.parameters()} == {torch.bfloat16}
 
 
-def test_an_adapter_is_taken_off_even_after_a_failure(base: Base, tmp_path: Path) -> None:
-    adapter = write_adapter(base, tmp_path / "adapter")
-    model, before = base.model, weights(base)
-    with pytest.raises(RuntimeError), adapted(base, adapter):
-        assert base.model is not model
-        raise RuntimeError
-    assert base.model is model
-    assert same_weights(weights(base), before)
-
-
-def test_a_missing_adapter(base: Base, tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught, adapted(base, tmp_path):
-        pass
-    assert caught.value.code == "adapter_missing"
-
-
-@pytest.mark.parametrize("hidden", [32, 128])
-def test_an_adapter_for_another_base_is_refused_without_a_trace(
-    base: Base, tmp_path: Path, hidden: int
-) -> None:
-    other = load(str(write_model(tmp_path / "other", hidden=hidden)), dtype="fp32")
-    adapter = write_adapter(other, tmp_path / "adapter")
-    model, before = base.model, weights(base)
-    with pytest.raises(InputError) as caught, adapted(base, adapter):
-        pass
-    assert caught.value.code == "adapter_unfit"
-    assert base.model is model
-    assert same_weights(weights(base), before)
-
-
-def test_an_adapter_of_which_only_a_part_fits_is_refused(base: Base, tmp_path: Path) -> None:
-    other = load(str(write_model(tmp_path / "other", layers=3)), dtype="fp32")
-    adapter = write_adapter(other, tmp_path / "adapter")
-    before = weights(base)
-    with pytest.raises(InputError) as caught, adapted(base, adapter):
-        pass
-    assert caught.value.code == "adapter_unfit"
-    assert same_weights(weights(base), before)
-
-
-def test_a_damaged_adapter_is_refused_without_a_trace(base: Base, tmp_path: Path) -> None:
-    adapter = write_adapter(base, tmp_path / "adapter")
-    path = adapter / "adapter_model.safetensors"
-    path.write_bytes(path.read_bytes()[:500])
-    before = weights(base)
-    with pytest.raises(InputError) as caught, adapted(base, adapter):
-        pass
-    assert caught.value.code == "adapter_unfit"
-    assert same_weights(weights(base), before)
+def test_the_layout_in_memory_changes_no_value(tiny_folder: Path, base: Base) -> None:
+    saved = load_file(tiny_folder / "model.safetensors")
+    held = base.model.state_dict()
+    assert all(torch.equal(value, held[name]) for name, value in saved.items())
+    name = "model.layers.0.mlp.gate_proj.weight"
+    assert held[name].t().is_contiguous()
+    assert held["model.embed_tokens.weight"].is_contiguous()

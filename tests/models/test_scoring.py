@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.models.tiny import chat, plain_logprobs, write_adapter
 
 from tunegate.models import forward
-from tunegate.models.loading import Base, adapted
+from tunegate.models.adapters import adapted
+from tunegate.models.loading import Base
 from tunegate.models.queries import TOP_K
 from tunegate.models.scoring import ScoreRow, build_tree, candidates, divergence, score
 from tunegate.models.template import Encoded, encode

@@ -7,7 +7,7 @@ same batches as an undisturbed one, and so the same bits.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +15,9 @@ import msgspec
 
 from tunegate.keys import content_hash
 from tunegate.models import generation, scoring
+from tunegate.models.adapters import adapted
 from tunegate.models.forward import length_batches
-from tunegate.models.loading import Base, adapted
+from tunegate.models.loading import Base
 from tunegate.models.queries import (
     Answer,
     Candidates,
@@ -35,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 _BUDGET = 1024  # padded tokens a batch: the matrix rate of a CPU levels off there
 _GENERATE_ROWS = 32
-_VERSION = 1  # raise when what is computed for a query changes
+_VERSION = 2  # raise when what is computed for a query changes
 
 _ANSWER: dict[type[Query], type[Answer]] = {
     Score: ScoreAnswer,
@@ -210,8 +211,3 @@ def _score_row(query: Score, encoded: Encoded) -> scoring.ScoreRow:
     target = tuple(i for i, on in enumerate(encoded.target) if on)
     spans = tuple(encoded.tokens_of(*span) for span in query.spans)
     return scoring.ScoreRow(encoded, (target, *spans))
-
-
-def answers_of(queries: Sequence[Query], answers: Mapping[Query, Answer]) -> list[Answer]:
-    """Answers in the order of the queries."""
-    return [answers[query] for query in queries]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tunegate.models.adapters import adapter_off
 from tunegate.models.forward import Tensor, hidden_states, logprobs, pad
-from tunegate.models.loading import Base, adapter_off
+from tunegate.models.loading import Base
 from tunegate.models.queries import (
     TOP_K,
     CandidatesAnswer,

@@ -10,10 +10,10 @@ import tunegate.diff as measuring
 from tunegate.diff import Context, Result, Sample, Task, controls
 from tunegate.models.executor import Executor, State
 from tunegate.models.forward import check_head
-from tunegate.models.loading import Base, load
+from tunegate.models.loading import Base
 from tunegate.pipeline import plant, trial, tune
 from tunegate.pipeline.plant import Planted
-from tunegate.pipeline.resolve import Progress, key_mark
+from tunegate.pipeline.resolve import Progress, base_model, key_mark
 from tunegate.runs import Run, StageStats, settings_hash
 from tunegate.settings import Depth, Settings
 from tunegate.types import Arm, Turn
@@ -87,7 +87,7 @@ def measure(run: Run, settings: Settings, progress: Progress | None = None) -> R
     }
 
     def work() -> StageStats:
-        base = load(settings.model, dtype=settings.recipe.dtype)
+        base = base_model(settings)
         check_head(base)
         result = _measured(run, settings, base, arms, progress)
         run.measurements.write(result.measurements)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tunegate import policy
-from tunegate.models.loading import load
 from tunegate.models.template import Encoded, encode_record
 from tunegate.pipeline import plant
 from tunegate.pipeline import trial as trials
 from tunegate.pipeline.diff import bounds_of
 from tunegate.pipeline.plant import Planted
-from tunegate.pipeline.resolve import Progress, key_mark, policy_hash
+from tunegate.pipeline.resolve import Progress, base_model, key_mark, model_folder, policy_hash
 from tunegate.plant.estimate import powers, reachable
 from tunegate.runs import Run, StageStats, settings_hash
 from tunegate.settings import Settings
@@ -42,6 +41,7 @@ def estimate(run: Run, settings: Settings, progress: Progress | None = None) -> 
     def work() -> StageStats:
         if progress:
             progress("estimate_counting", 0, 0)
+        model_folder(settings, progress)
         trial = trials.load(run, settings)
         planted, _ = plant.drawn(run, settings, trial)
         gates = policy.load(settings.policy).gate.gates
@@ -84,7 +84,7 @@ def _sizes(planted: Planted, trial: trials.Trial, settings: Settings) -> Mapping
 
 def _time(settings: Settings, planted: Planted, trial: trials.Trial) -> Reason:
     """Minutes on this machine, from its matrix rate as measured just now."""
-    base = load(settings.model, dtype=settings.recipe.dtype)
+    base = base_model(settings)
     encoded: list[Encoded] = [
         encode_record(base.tokenizer, record, settings.recipe)
         for arm in plant.ARMS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tunegate import decisions, policy, records, settings
 from tunegate.errors import InputError
 from tunegate.files import hash_path
 from tunegate.keys import content_hash
+from tunegate.models import loading
 from tunegate.route import Ownership
 from tunegate.runs import Run, settings_hash
 from tunegate.settings import Settings
@@ -61,6 +63,30 @@ def open_dataset(run: Run, given: Settings) -> records.Dataset:
         key=run.key,
         subject_column=data.subject_column,
     )
+
+
+def model_folder(given: Settings, progress: Progress | None) -> Path:
+    """Where the base model lies; the embedded one is made ready, which it tells of.
+
+    Raises:
+        InputError: There is no such model.
+    """
+    notify = (lambda code: progress(code, 0, 0)) if progress else None
+    return loading.model_folder(given.model, notify)
+
+
+def base_model(given: Settings) -> loading.Base:
+    """The base model; the stages of one process share it.
+
+    Raises:
+        InputError: It is missing, is no model, or its files are damaged.
+    """
+    return _loaded(given.model, loading.model_folder(given.model), given.recipe.dtype)
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str, _folder: Path, dtype: loading.Dtype) -> loading.Base:
+    return loading.load(model, dtype=dtype)
 
 
 def data_hash(dataset: records.Dataset) -> str:

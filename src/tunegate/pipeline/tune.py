@@ -17,9 +17,9 @@ from tunegate.errors import InputError
 from tunegate.files import hash_path
 from tunegate.keys import content_hash
 from tunegate.models.embedded import cache_folder
-from tunegate.models.loading import Base, load
+from tunegate.models.loading import Base
 from tunegate.pipeline import plant
-from tunegate.pipeline.resolve import Progress
+from tunegate.pipeline.resolve import Progress, base_model
 from tunegate.plant import folder as planted_folder
 from tunegate.runs import Run, StageStats, settings_hash
 from tunegate.settings import Settings
@@ -53,15 +53,11 @@ def tune_arms(run: Run, settings: Settings, progress: Progress | None = None) ->
         VoidError: Weights did not move.
     """
     run.made_by("plant")
-    base = load(settings.model, dtype=settings.recipe.dtype, notify=_notify(progress))
+    base = base_model(settings)
     for wanted in arms(settings):
         _arm(run, base, wanted, progress)
     _control(run, base, settings, progress)
     return run.arms()
-
-
-def _notify(progress: Progress | None) -> training.Notify | None:
-    return (lambda code: progress(code, 0, 0)) if progress else None
 
 
 def _arm(run: Run, base: Base, wanted: Wanted, progress: Progress | None) -> None:

@@ -1,6 +1,5 @@
 """tune: a dataset folder and a recipe become an arm, one trained model with its checkpoints."""
 
-from tunegate.models.embedded import Notify
 from tunegate.tune.native import Progress, Trained, train
 
-__all__ = ["Notify", "Progress", "Trained", "train"]
+__all__ = ["Progress", "Trained", "train"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import MethodType
 from typing import Any
 
 from tunegate.errors import InputError
+from tunegate.models.adapters import join_products
 from tunegate.models.loading import Base, quiet
 from tunegate.types import Recipe
 
@@ -38,29 +38,8 @@ def attach(base: Base, recipe: Recipe, *, seed: int) -> Any:
         model = get_peft_model(base.model, config)
     except ValueError as error:
         raise InputError("lora_target_unknown", target=recipe.lora_target) from error
-    if not recipe.lora_dropout:
-        _fuse(model)
+    join_products(model)
     return model
-
-
-def _fuse(model: Any) -> None:
-    """Adds the low-rank term inside one matrix product instead of three passes over the output."""
-    from peft.tuners.lora import Linear
-
-    for module in model.modules():
-        if isinstance(module, Linear):
-            module.forward = MethodType(_fused_forward, module)
-
-
-def _fused_forward(layer: Any, x: Any, *_: Any, **__: Any) -> Any:
-    import torch
-
-    name = layer.active_adapters[0]
-    out = layer.base_layer(x)
-    low = layer.scaling[name] * layer.lora_A[name](x.to(layer.lora_A[name].weight.dtype))
-    up = layer.lora_B[name].weight.t().to(out.dtype)
-    flat = torch.addmm(out.flatten(0, -2), low.flatten(0, -2).to(out.dtype), up)
-    return flat.view_as(out)
 
 
 def trainable(model: Any) -> list[Any]:
