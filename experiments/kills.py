@@ -36,7 +36,7 @@ def main(kills: int) -> int:
     """Prints the kills, the stages that they hit, and whether the bytes are the same."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        demo.generate(home / "data", seed=3)
+        demo.generate(home / "data", seed=3, records_en=60, records_zh=40)
         model = write_model(home / "model")
         (home / "t.yaml").write_text(_SETTINGS.format(model=model), "utf-8")
         environment = {**os.environ, "TUNEGATE_KEY": "experiment key of enough bytes"}

@@ -1,12 +1,12 @@
-"""Recall and precision of `tunegate.scan` on the three labelled corpora.
+"""Recall and precision of `tunegate.scan` on the labelled corpora.
 
-    python -m benchmarks.scan.accuracy [--corpus demo|heldout|acceptance]… [--seed N] [--check]
+    python -m benchmarks.scan.accuracy [--corpus NAME]… [--seed N] [--check]
 
 A labelled span is found when a finding of the same family overlaps it with IoU ≥ 0.8; a finding
 is right when it so overlaps a label. Kinds that only differ by who issued the number form one
 family (phones, cards); all secrets are one family, since tools name them differently. A host or
 trace id inside a labelled payload, log line or secret belongs to it and is not scored apart;
-identifiers always are. `acceptance` labels and scores structured identifiers only. Values drawn
+identifiers always are. The acceptance corpora score structured identifiers only. Values drawn
 for one template are alike, so the 95 % intervals are clustered by template. Misses and false
 alarms are listed by template and shape, never by their text. `--check` exits with 1 when recall
 or precision of the structured identifiers is below 0.95 anywhere.
@@ -21,6 +21,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from scipy.stats import beta, t
@@ -48,6 +49,7 @@ _GENERATORS: Mapping[str, tuple[Callable[..., None], int]] = {
     "demo": (demo.generate, 1),
     "heldout": (heldout.generate, 7),
     "acceptance": (acceptance.generate, 23),
+    "acceptance2": (partial(acceptance.generate, edition=2), 29),
 }
 
 
@@ -180,7 +182,7 @@ def measure(name: str, folder: Path) -> Corpus:
         for finding in scan(dataset, key=_KEY)
         if finding.hazard in ("identity", "secret", "internal_return")
     ]
-    scored = ("structured",) if name == "acceptance" else _GROUPS
+    scored = ("structured",) if name.startswith("acceptance") else _GROUPS
     return Corpus(
         name=name,
         labels=[mark for mark in _apart(_matched(labels, found), labels) if mark.group in scored],
