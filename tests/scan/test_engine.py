@@ -118,6 +118,40 @@ def test_context_raises_or_is_required_and_a_veto_is_a_label() -> None:
         assert free.find(other), other
 
 
+def test_the_head_of_its_own_column_is_context_or_veto_and_no_other() -> None:
+    words = {"context": ("电话", "phone"), "context_required": True, "veto": ("order",)}
+    engine = Engine([rule("r", "[0-9]{5}", **words)], {})
+    table = "name,phone,order,电话\nLi,11111,22222,33333\nAnna,44444,55555,66666"
+    assert [hit.value for hit in engine.find(table)] == ["11111", "33333", "44444", "66666"]
+    assert not engine.find("name,note\nLi,11111\n\nphone,call\n")
+
+
+def test_a_label_behind_stands_on_the_same_line() -> None:
+    bound = Engine([rule("r", "[0-9]{5}", context=("phone",), context_required=True)], {})
+    assert bound.find("12345 (phone)")
+    assert not bound.find("12345\nphone")
+
+
+def test_words_in_camel_case_count_and_product_names_do_not() -> None:
+    bound = Engine([rule("r", "[0-9]{5}", context=("phone",), context_required=True)], {})
+    for labelled in (
+        "phoneNo: 12345",
+        "customerPhone: 12345",
+        "toPhone=12345",
+        "guest_phone 12345",
+    ):
+        assert bound.find(labelled), labelled
+    for other in ("iPhone 12345", "phonetic 12345", "xylophone 12345", "PHONETIC 12345"):
+        assert not bound.find(other), other
+
+
+def test_reach_widens_the_window_before_a_value() -> None:
+    words = {"context": ("phone",), "context_required": True}
+    text = "phone, as we agreed on the line, 12345"
+    assert not Engine([rule("r", "[0-9]{5}", **words)], {}).find(text)
+    assert Engine([rule("r", "[0-9]{5}", reach=40, **words)], {}).find(text)
+
+
 def test_a_pickled_engine_finds_the_same() -> None:
     text = "12345 汉54321"
     again = pickle.loads(pickle.dumps(DIGITS))  # noqa: S301 - our own bytes

@@ -74,6 +74,11 @@ def test_rule_ids_are_unique_and_every_rule_shows_both_sides() -> None:
         ("客户的IP是36.110.7.52请核实", "ip_address", "36.110.7.52"),
         ("位置在北纬39.9042，东经116.4074附近，坐标已发", "coordinates", "39.9042，东经116.4074"),
         ("订单电话13912345678", "mobile_number", "13912345678"),
+        ("PASSPORT NO X402 1385", "passport", "X402 1385"),
+        ("PASSPORT NO 40213857", "passport", "40213857"),
+        ('{"birthDate": "1990-03-05T00:00:00Z"}', "birth_date", "1990-03-05"),
+        ("Sarah (b. 12/03/1990) rang", "birth_date", "12/03/1990"),
+        ("My birthday's 3/12/90", "birth_date", "3/12/90"),
     ],
 )
 def test_the_span_is_exact(text: str, kind: str, value: str) -> None:
@@ -146,6 +151,68 @@ def test_a_finding_holds_no_raw_text() -> None:
 def test_context_and_checksum_raise_confidence() -> None:
     assert scan("卡号4539578763621486")[0].confidence > scan("看4539578763621486")[0].confidence
     assert scan("身份证11010519491231002X")[0].confidence > 0.99
+
+
+TABLES = [
+    (
+        "| seat | traveller | date of birth | passport |\n|---|---|---|---|\n"
+        "| 1A | Anna | 03/04/1990 | X4021385 |\n| 2B | Bob | 13/04/91 | 533401827 |",
+        ["03/04/1990", "X4021385", "13/04/91", "533401827"],
+    ),
+    (
+        "订单号\t下单日期\t护照号\t出生日期\t紧急联系电话\n"
+        "12345678\t2024-03-05\tE40213857\t1990-02-03\t62771234\n"
+        "12345679\t2024-03-06\tG40213857\t1991-02-03\t62771235",
+        ["E40213857", "1990-02-03", "62771234", "G40213857", "1991-02-03", "62771235"],
+    ),
+    (
+        "Name      Passport no   DOB          Order date\n"
+        "Anna B    X4021385      1990-02-03   2024-03-05",
+        ["X4021385", "1990-02-03"],
+    ),
+    (
+        '{"columns": ["name","passportNo","guestDob","partNo"],"rows": [["Li, M","E40213857",'
+        '"1990-02-03","AB1234568"],["Wu","TK4021385","1991-02-03","X4021385"]]}',
+        ["E40213857", "1990-02-03", "TK4021385", "1991-02-03"],
+    ),
+    (
+        '"name","dob (dd/mm/yyyy)","phone / 电话"\n"Smith, J","12/03/1990","9123 4567"',
+        ["12/03/1990", "9123 4567"],
+    ),
+    ("字段 | 值\n护照号 | E40213857\n有效期 | 2030-02-03\n出生日期 | 1990-02-03",
+     ["E40213857", "1990-02-03"]),
+    ("name,IMEI,SSN,NHS no\nAnna,352099001761481,536228726,4857773457",
+     ["352099001761481", "536228726", "4857773457"]),
+    ("Phone numbers for the team:\n\n- 91234567\n- Anna Smith: 92345678", ["91234567", "92345678"]),
+    ("Passport\nX4021385\nPart number\nAB1234568\nDate of birth\n12 MAR 1990",
+     ["X4021385", "12 MAR 1990"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "values"), TABLES)
+def test_the_head_of_a_column_labels_its_values_and_no_others(text: str, values: list[str]) -> None:
+    assert [text[found.start : found.end] for found in scan(text)] == values
+
+
+HEADED_OTHERWISE = [
+    "name,order date,part number\nAnna,1990-02-03,AB1234568\nBob,1991-02-03,TK4021385",
+    "姓名 | 下单日期 | 料号\n李明 | 1990-02-03 | PA4021385",
+    "passport,part number\npending,AB1234568\npending,TK4021385",
+    "birthday,order_date\nunknown,2024-03-05\nunknown,2024-03-06",
+    "phone,order\nnone,81234567\nnone,91234567",
+    "护照,下单日期\n无,1990-02-03",
+    "Order date:\n2024-03-05\nDate of birth:\nunknown",
+    "料号\nPA4021385\n护照号\n待补",
+    "Please confirm your date of birth, passport and so on, thanks.\n"
+    "The order of 2024-03-05, part AB1234568, shipped.",
+    "Please confirm your date of birth, passport, phone\n"
+    "The goods ordered on 2024-03-05, see 91234567, thanks",
+]
+
+
+@pytest.mark.parametrize("text", HEADED_OTHERWISE)
+def test_other_columns_and_sentences_stay_silent(text: str) -> None:
+    assert scan(text) == []
 
 
 PUBLIC = [

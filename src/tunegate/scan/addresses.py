@@ -40,8 +40,8 @@ def ip_address(candidate: Candidate) -> float:
 
 def _is_resolver(candidate: Candidate) -> bool:
     """A public resolver's address, unless it is given as somebody's IP."""
-    left = candidate.before(24)
-    labelled = _RESOLVER_LABEL.search(left) and "dns" not in left.lower()
+    left = candidate.before(24) + candidate.label.text
+    labelled = candidate.led_by(_RESOLVER_LABEL, 24) and "dns" not in left.lower()
     return candidate.value in _SAMPLES["resolvers"] and not labelled
 
 

@@ -2,6 +2,7 @@
 
 A text is folded (full-width ASCII and odd dashes and spaces become ASCII, one code point for one),
 scanned once as UTF-8 bytes, and each candidate is narrowed, checked for context and validated.
+Context is what stands near a value and what labels it from afar: see `labels`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import hyperscan
 
 from tunegate.scan.database import compiled
 from tunegate.scan.folding import fold
+from tunegate.scan.labels import Label, Labels
 from tunegate.scan.rules import Boundary, Rule
 
-_LEFT_WINDOW = 24  # code points before a candidate that context words are looked for in
-_RIGHT_WINDOW = 12
+_RIGHT_WINDOW = 12  # code points behind a candidate that context words are looked for in
 _VETO_WINDOW = 32
 _CONTEXT_GAIN = 0.75  # share of the remaining doubt that a context word takes away
 
@@ -32,10 +33,21 @@ _BOUNDARIES: Mapping[Boundary, str] = {
 # What may stand between a label and its value.
 _LABEL_TAIL = r"(?:号码|编号|号|是|为|numbers?|no|num|nr|id|code|is|was|[\s:：#.,()（）\"'“”=_-])*$"
 _CONTINUATION = bytes(range(0x80, 0xC0))
+# Two letters before a camel's hump, so that customerPhone is a phone and an iPhone is none
+_WORD_START = "(?:(?<![A-Za-z])|(?-i:(?<=[A-Za-z][a-z])(?=[A-Z])))"
+_WORD_END = "(?:(?![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))"
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# DOB (d/m/y), Phone / 电话, Passport numbers for the group
+_LABEL_PART = re.compile(r"[/／()（）\[\]【】]|(?i:\b(?:for|below|are|of the)\b)|如下|清单|列表")
+_NO_LABEL = Label("", 0)
 
 
 class Candidate(NamedTuple):
-    """A span that a pattern hit: `text` is folded, `context` says if a context word stands near."""
+    """A span that a pattern hit, in the folded `text`.
+
+    `label` is the head of its column or a label in a line above; `context` says if a context word
+    stands near or in the label.
+    """
 
     rule: Rule
     text: str
@@ -43,6 +55,7 @@ class Candidate(NamedTuple):
     end: int
     context: bool
     confidence: float
+    label: Label = _NO_LABEL
 
     @property
     def value(self) -> str:
@@ -50,8 +63,18 @@ class Candidate(NamedTuple):
         return self.text[self.start : self.end]
 
     def before(self, width: int) -> str:
-        """Up to `width` code points that stand before it, folded."""
-        return self.text[max(0, self.start - width) : self.start]
+        """Up to `width` code points that stand before it, folded; in a table only of its row."""
+        return self.text[max(self.label.floor, self.start - width) : self.start]
+
+    def led_by(self, pattern: re.Pattern[str], width: int) -> bool:
+        """Whether `pattern` (which ends in `$`) fits right before it, or its label."""
+        return bool(pattern.search(self.before(width))) or self.labelled_by(pattern)
+
+    def labelled_by(self, pattern: re.Pattern[str]) -> bool:
+        """Whether `pattern` fits its label, a part of it, or its words (guestDob)."""
+        label = self.label.text
+        parts = (label, *_LABEL_PART.split(label), _CAMEL.sub(" ", label)) if label else ()
+        return any(pattern.search(part.strip()) for part in parts)
 
 
 class Match(NamedTuple):
@@ -124,36 +147,43 @@ class Engine:
     def _resolve(self, text: str, spans: list[tuple[int, int, int]]) -> list[Match]:
         """Confirms spans by priority, then leftmost, then longest; a taken span is not reused."""
         taken = bytearray(len(text))
+        lower, labels = text.lower(), Labels(text)
+        words = {
+            index: (_present(self._context[index], lower), _present(self._veto[index], lower))
+            for index in {span[0] for span in spans}
+        }
         matches = []
         for index, start, end in sorted(set(spans), key=lambda s: (s[0], s[1], -s[2])):
-            if taken.find(1, start, end) >= 0:
+            rule, (context, veto) = self.rules[index], words[index]
+            if (rule.context_required and not context) or taken.find(1, start, end) >= 0:
                 continue
-            match = self._confirm(index, text, start, end)
+            label = labels.of(start, end) if context or veto else None
+            bare = Candidate(rule, text, start, end, False, rule.confidence, label or _NO_LABEL)
+            match = _confirm(bare, context, veto, self._checks[index])
             if match is not None:
                 taken[start:end] = b"\1" * (end - start)
                 matches.append(match)
         return sorted(matches, key=lambda match: match.start)
 
-    def _confirm(self, index: int, text: str, start: int, end: int) -> Match | None:
-        rule = self.rules[index]
-        left = text[max(0, start - _LEFT_WINDOW) : start]
-        right = text[end : end + _RIGHT_WINDOW]
-        words = self._context[index]
-        context = words is not None and (words.stand_in(left) or words.stand_in(right))
-        if rule.context_required and not context:
-            return None
-        veto = self._veto[index]
-        if veto and veto.stand_in(text[max(0, start - _VETO_WINDOW) : start]):
-            return None
-        confidence = rule.confidence
-        if context and not rule.context_required:
-            confidence = 1 - (1 - confidence) * (1 - _CONTEXT_GAIN)
-        check = self._checks[index]
-        if check is not None:
-            confidence = check(Candidate(rule, text, start, end, context, confidence))
-        if confidence <= 0:
-            return None
-        return Match(rule, start, end, text[start:end], context, confidence)
+
+def _confirm(
+    bare: Candidate, words: _Words | None, veto: _Words | None, check: Validator | None
+) -> Match | None:
+    rule, text, start, end, _, confidence, label = bare
+    right = text[end : end + _RIGHT_WINDOW].partition("\n")[0]
+    places = (bare.before(rule.reach), label.text, right) if words else ()
+    context = words is not None and any(map(words.stand_in, places))
+    if rule.context_required and not context:
+        return None
+    if veto and any(map(veto.stand_in, (bare.before(_VETO_WINDOW), label.text))):
+        return None
+    if context and not rule.context_required:
+        confidence = 1 - (1 - confidence) * (1 - _CONTEXT_GAIN)
+    if check is not None:
+        confidence = check(bare._replace(context=context, confidence=confidence))
+    if confidence <= 0:
+        return None
+    return Match(rule, start, end, text[start:end], context, confidence)
 
 
 def _collect(rule: int, start: int, end: int, _flags: int, hits: Any) -> None:
@@ -196,12 +226,20 @@ class _Words(NamedTuple):
         return any(word in lower for word in self.plain) and bool(self.pattern.search(text))
 
 
+def _present(words: _Words | None, lower: str) -> _Words | None:
+    """The words that are anywhere in a text at all; None if there are none."""
+    plain = tuple(word for word in words.plain if word in lower) if words else ()
+    return _Words(plain, words.pattern) if words and plain else None
+
+
 def _words(words: Sequence[str], *, tail: str = "") -> _Words | None:
-    """Any of `words`, then `tail`; Latin words only where no letter touches them."""
+    """Any of `words`, then `tail`; Latin words only where none goes on, but for camelCase."""
     if not words:
         return None
     parts = "|".join(
-        rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])" if word.isascii() else re.escape(word)
+        f"{_WORD_START}{re.escape(word)}{_WORD_END if word[-1].isalpha() else ''}"
+        if word.isascii()
+        else re.escape(word)
         for word in words
     )
     pattern = re.compile(f"(?:{parts}){tail}", re.IGNORECASE)

@@ -17,7 +17,7 @@ recognises them, so that a scrubbed record scans clean. Why each space is safe:
 - `cn_plate`: a serial with I or O (GA 36 uses neither). `email`: RFC 2606 domains.
 - `ip_address`: not globally routed (RFC 6890). `mac_address`: group addresses, which name no
   device (IEEE 802). `coordinates`: off the globe, or within a degree of 0, 0 in the open sea.
-- `birth_date`: before 1900, so of nobody alive. `qq_number`: from 0. `wechat_id`: from `test`.
+- `birth_date`: before 1900, or zeros: nobody alive. `qq_number`: from 0. `wechat_id`: from `test`.
 """
 
 from __future__ import annotations
@@ -310,12 +310,13 @@ def _birth_date(value: str, rng: Random) -> str:
             return f"{year}{rng.randint(1, 12):02d}{rng.randint(1, 28):02d}"
         return {4: year, 2: f"{rng.randint(1, 12):02d}"}.get(len(run[0]), str(rng.randint(1, 9)))
 
-    return re.sub(r"\d+", part, value)
+    dated = re.search(r"\d{4}", value)  # a year of two digits has no century to be moved into
+    return re.sub(r"\d+", part, value) if dated else re.sub(r"\d", "0", value)
 
 
 def _birth_date_reserved(value: str) -> bool:
-    year = re.search(r"\d{4}", value)
-    return year is not None and int(year[0]) < 1900
+    years = re.findall(r"\d{4}", value)  # eight digits in one are also read as day, month, year
+    return all(int(year) < 1900 for year in years) if years else not re.search("[1-9]", value)
 
 
 _COORDINATE = re.compile(r"(\d{1,3})\.(\d+)")

@@ -25,8 +25,9 @@ class Rule(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True):
     letter or digit (`alnum`), one of those or an underscore (`word`), or `none` for no condition.
     Han characters never count, so that a number glued to Chinese text is found.
 
-    `context` words near the span raise the confidence, or are needed where `context_required`;
-    a `veto` word that directly labels the value (`order no.: …`) silences the hit.
+    `context` words near the span (`reach` code points before it, or a few behind) or in the head of
+    its column raise the confidence, or are needed where `context_required`; a `veto` word that
+    directly labels the value (`order no.: …`) silences the hit.
     Order in the list is priority: where spans overlap, the earlier rule has it.
     """
 
@@ -40,6 +41,7 @@ class Rule(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True):
     validator: str | None = None
     context: tuple[str, ...] = ()
     context_required: bool = False
+    reach: int = 24
     veto: tuple[str, ...] = ()
     standards: tuple[str, ...] = ()
     examples: tuple[str, ...]
@@ -47,7 +49,7 @@ class Rule(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class RuleFile(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file of rules; its word lists may be quoted in `context` and `veto` as `$name`."""
+    """A file of rules; its word lists are quoted in `context`, `veto` and each other as `$name`."""
 
     words: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     rules: tuple[Rule, ...]
@@ -82,5 +84,5 @@ def _read(name: str) -> bytes:
 def _words(quoted: tuple[str, ...], lists: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     words: list[str] = []
     for word in quoted:
-        words.extend(lists[word[1:]] if word.startswith("$") else (word,))
+        words.extend(_words(lists[word[1:]], lists) if word.startswith("$") else (word,))
     return tuple(words)

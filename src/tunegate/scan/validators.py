@@ -187,22 +187,22 @@ def phone_cn(candidate: Candidate) -> float:
 
 
 _PHONE_LABEL = re.compile(
-    r"(?:(?<![A-Za-z])(?:(?:tele|cell)?phone|tel|mobile|cell|call|dial|ring|fax|text|sms|whatsapp"
-    r"|contact|reach)|电话|手机|座机|传真|致电|拨打|联系方式|联系人|联系|来电|回电|短信)"
-    r"(?:号码|号|是|为|numbers?|no|num|me|us|him|her|them|at|on|is|was|to"
-    r"|[\s:：#.,()（）\"'“”=_-])*$",
+    r"(?:(?<![A-Za-z])(?:(?:tele|cell|mobile)?\s?phone|tele?|ph|mob(?:ile)?|cell(?:ular)?|call|dial(?:led)?"
+    r"|ring|rang|fax|text(?:ed)?|sms|whatsapp|viber|contact|reach|landline|direct line|voicemail)"
+    r"|电话|電話|手机|手機|座机|固话|宅电|传真|致电|拨打|打给|联系方式|联系人|联系|联络|来电|回电|回拨|短信)"
+    r"(?:号码|号|是|为|numbers?|no|num|nr|me|us|him|her|them|at|on|is|was|to"
+    r"|[\s:：#.,()（）\"'“”=_*|-])*$",
     re.IGNORECASE,
 )
-_BRACKETED = re.compile(r"\+[0-9]{1,3} ?\([0-9]{1,4}\) ?[0-9]{2,4}(?: [0-9]{3,4}){1,2}")
 _SERVICE = re.compile(r"1?(?:[48]00|8(\d)\1|900)\d{7}|(?:18|19|20)\d\d[01]\d[0-3]\d")
 
 
 def phone_labelled(candidate: Candidate) -> float:
     """A number of unknown country right after its label: no service line, date, years or series."""
     value, number = candidate.value, compact(candidate.value)
-    left, right = candidate.before(24), candidate.text[candidate.end : candidate.end + 4]
+    right = candidate.text[candidate.end : candidate.end + 4]
     if (
-        not _PHONE_LABEL.search(left)
+        not candidate.led_by(_PHONE_LABEL, 24)
         or re.match(r"[ ./-]?[0-9]", right)
         or _MATH_RIGHT.match(right)
     ):
@@ -273,11 +273,15 @@ _FOREIGN = re.compile(
     re.IGNORECASE,
 )
 _PASSPORT_LABEL = re.compile(
-    r"(?:护照|passports?)"
-    r"(?:号码|编号|号|是|为|numbers?|no|num|nr|id|is|was|[\s:：#.,()（）\"'“”=_-])*$",
+    r"(?:护照|護照|旅行证件|(?<![a-z])(?:passports?|ppt|pp|travel doc(?:ument)?s?))"
+    r"(?:号码|编号|号|是|为|numbers?|no|num|nr|id|is|was|[\s:：#.,()（）\"'“”=_*|-])*$",
     re.IGNORECASE,
 )
 _PASSPORT = re.compile(r"[A-Z]{1,3}[0-9]{6,8}[A-Z]?|[0-9]{9}|[0-9]{2}[A-Z]{2}[0-9]{5}")
+_PASSPORT_FAR = re.compile(r"[A-Z]{1,2}[0-9]{7,8}")  # told from other words without a label
+_PASSPORT_NEAR = re.compile(
+    r"护照|護照|旅行证件|passport|(?<![a-z])(?:ppt|pp|travel doc)", re.IGNORECASE
+)
 
 
 def document(candidate: Candidate) -> float:
@@ -289,17 +293,27 @@ def document(candidate: Candidate) -> float:
 
 def cn_passport(candidate: Candidate) -> float:
     """A Chinese passport: the shape of its number, and no other country's name at the label."""
-    return 0 if _FOREIGN.search(candidate.before(40)) else document(candidate)
+    return 0 if candidate.led_by(_FOREIGN, 40) else document(candidate)
 
 
 def passport(candidate: Candidate) -> float:
     """Any country's: usual shapes near the word, others right after it; no date."""
     value = compact(candidate.value)
-    labelled = _PASSPORT_LABEL.search(candidate.before(24))
+    labelled = candidate.led_by(_PASSPORT_LABEL, 24)
     date = len(value) == 8 and re.match(r"(?:19|20)\d{6}$", value)
-    shaped = _PASSPORT.fullmatch(value) and (labelled or len(value) > 6)
+    right = candidate.text[candidate.end : candidate.end + 12]
+    near = labelled or candidate.led_by(_PASSPORT_NEAR, 24) or _PASSPORT_NEAR.search(right)
+    shape = _PASSPORT if near else _PASSPORT_FAR
+    shaped = shape.fullmatch(value) and (labelled or len(value) > 6)
     loose = labelled and sum(char.isdigit() for char in value) >= 4
     return document(candidate) if (shaped or loose) and len(value) <= 9 and not date else 0
+
+
+def passport_grouped(candidate: Candidate) -> float:
+    """Written in groups, right after its label; NO and NR belong to that."""
+    labelled = candidate.led_by(_PASSPORT_LABEL, 24)
+    word = re.match(r"(?:NO|NR|ID|PP|IS|OF|ON|TO|AT|BY)[ -]", candidate.value)
+    return document(candidate) if labelled and not word else 0
 
 
 def plate(candidate: Candidate) -> float:
@@ -315,12 +329,28 @@ def qq_number(candidate: Candidate) -> float:
     return 0 if _trivial(value) or is_reserved("qq_number", value) else candidate.confidence
 
 
+_QQ_HEAD = re.compile(r"^\W*(?:qq|扣扣)(?:号码|账号|号|numbers?|no|id|[\s_.:：])*$", re.IGNORECASE)
+_WECHAT_HEAD = re.compile(
+    r"^\W*(?:微信|wechat|wxid|vx)(?:号码|账号|号|numbers?|no|id|account|[\s_.:：])*$", re.IGNORECASE
+)
+
+
+def qq_number_headed(candidate: Candidate) -> float:
+    """A number in a column or under a line that is headed QQ."""
+    return qq_number(candidate) if candidate.labelled_by(_QQ_HEAD) else 0
+
+
 def wechat_id(candidate: Candidate) -> float:
     """A WeChat id by its label; product words that follow the same label are none."""
     value = candidate.value
     left = candidate.before(4)
     word = value.isalpha() and not re.search(r"[:：]\s*$", left)
     return 0 if word or is_reserved("wechat_id", value) else candidate.confidence
+
+
+def wechat_id_headed(candidate: Candidate) -> float:
+    """An id in a column or under a line that is headed WeChat."""
+    return wechat_id(candidate) if candidate.labelled_by(_WECHAT_HEAD) else 0
 
 
 VALIDATORS: Mapping[str, Validator] = {
@@ -346,12 +376,15 @@ VALIDATORS: Mapping[str, Validator] = {
         document,
         cn_passport,
         passport,
+        passport_grouped,
         plate,
         ip_address,
         mac_address,
         birth_date,
         coordinates,
         qq_number,
+        qq_number_headed,
         wechat_id,
+        wechat_id_headed,
     )
 }
