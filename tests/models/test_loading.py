@@ -154,3 +154,14 @@ def test_the_layout_in_memory_changes_no_value(tiny_folder: Path, base: Base) ->
     name = "model.layers.0.mlp.gate_proj.weight"
     assert held[name].t().is_contiguous()
     assert held["model.embed_tokens.weight"].is_contiguous()
+
+
+def test_slices_of_hidden_states_reach_the_head_in_one_piece(base: Base) -> None:
+    """As in generation; `matmul` would copy the output matrix once a row otherwise."""
+    seen: list[bool] = []
+    head = base.model.get_output_embeddings()
+    handle = head.register_forward_hook(lambda _m, args, _o: seen.append(args[0].is_contiguous()))
+    with torch.inference_mode():
+        base.model(input_ids=torch.ones((3, 4), dtype=torch.long), logits_to_keep=1)
+    handle.remove()
+    assert seen == [True]

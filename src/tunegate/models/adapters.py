@@ -89,12 +89,15 @@ def _plain(layer: Any) -> bool:
 
 
 def _joined_forward(layer: Any, x: Any, *_: Any, **__: Any) -> Any:
+    import torch
+
     out = layer.base_layer(x)
     if layer.disable_adapters:
         return out
     name = layer.active_adapters[0]
-    low = layer.lora_A[name](x.to(layer.lora_A[name].weight.dtype)) * layer.scaling[name]
-    up = layer.lora_B[name].weight.t()
+    # Adapters are kept in fp32 and multiplied in the layer's own type, as autocast does.
+    down = (layer.lora_A[name].weight * layer.scaling[name]).to(x.dtype)
+    up = layer.lora_B[name].weight.t().to(out.dtype)
     # In place: nothing needs the base layer's own output any more, not even its gradient.
-    flat = out.flatten(0, -2).addmm_(low.flatten(0, -2).to(out.dtype), up.to(out.dtype))
-    return flat.view_as(out)
+    low = torch.nn.functional.linear(x, down).flatten(0, -2)
+    return out.flatten(0, -2).addmm_(low, up).view_as(out)

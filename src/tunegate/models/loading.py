@@ -140,10 +140,17 @@ def load(model: str, *, dtype: Dtype = "auto") -> Base:
     weights.to(device)
     weights.requires_grad_(False)
     weights.eval()
+    weights.get_output_embeddings().register_forward_pre_hook(_contiguous)
     if device == "cpu" and chosen == "fp32":
         _lay_out(weights)
     name = NAME if model == NAME else folder.name
     return Base(weights, tokenizer, name, folder_digest(folder), chosen, device, model == NAME)
+
+
+def _contiguous(_head: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Hidden states in one piece: for a slice (each row's last token, as in generation) `matmul`
+    would copy the whole output matrix once a row."""
+    return (inputs[0].contiguous(), *inputs[1:])
 
 
 def _lay_out(model: Any) -> None:

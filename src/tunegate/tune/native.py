@@ -10,6 +10,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ Progress = Callable[[int, int], None]  # tokens done, tokens in all
 _OPTIMIZER = "optimizer.safetensors"
 _STATE = "epoch.json"
 _PART_TOKENS = 768  # padded tokens in memory at once; fewer would slow the matrix products
+_SHORT = 128  # tokens in a row; attention keeps a part's tokens × heads × this many values a layer
 
 
 class Epoch(NamedTuple):
@@ -210,15 +212,25 @@ def _loss(base: Base, model: Any, rows: Sequence[Encoded]) -> Any:
 
     ids, mask = pad(base, [row.ids for row in rows])
     inner = causal(model)
-    states = inner.get_decoder()(
-        input_ids=ids, attention_mask=mask, use_cache=False
-    ).last_hidden_state
+    with _attention(base, longest=ids.shape[1]):
+        states = inner.get_decoder()(
+            input_ids=ids, attention_mask=mask, use_cache=False
+        ).last_hidden_state
     where = torch.tensor(
         [(b, p) for b, row in enumerate(rows) for p, on in enumerate(row.target) if on and p],
         device=ids.device,
     )
     logits = inner.get_output_embeddings()(states[where[:, 0], where[:, 1] - 1]).float()
     return torch.nn.functional.cross_entropy(logits, ids[where[:, 0], where[:, 1]], reduction="sum")
+
+
+def _attention(base: Base, *, longest: int) -> AbstractContextManager[Any]:
+    """Plain attention for short rows on a CPU: torch's fused kernel goes back at a third of the
+    pace there, and what it saves in memory (rows × length²) is little."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    short = base.device == "cpu" and longest <= _SHORT
+    return sdpa_kernel(SDPBackend.MATH) if short else nullcontext()
 
 
 def _schedule(position: float, recipe: Recipe) -> float:
