@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunegate.errors import InputError
-from tunegate.files import Document, Lines, Text, atomic, hash_path, translate_errors
+from tunegate.files import (
+    Document,
+    Lines,
+    Text,
+    atomic,
+    cache_folder,
+    hash_path,
+    translate_errors,
+)
 from tunegate.types import Finding, Measurement, Reason, Source
 
 # Any text at all, lone surrogates too: a file name or a dataset's name may hold them.
@@ -132,3 +140,10 @@ def test_a_folders_hash_sees_names_contents_and_places(tmp_path: Path) -> None:
     assert len(seen) == 4
     with pytest.raises(FileNotFoundError):
         hash_path(tmp_path / "none")
+
+
+def test_the_cache_can_be_put_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNEGATE_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("TUNEGATE_CACHE")
+    assert cache_folder() != tmp_path

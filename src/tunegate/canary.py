@@ -23,21 +23,17 @@ class Canary(Noun, frozen=True, kw_only=True, omit_defaults=False):
 
     Attributes:
         secret: Position of the planted secret in `candidates`.
-        natural: Another way to ask for the secret.
     """
 
     id: str
     repeats: int
     question: str
-    prefix: str
-    suffix: str
-    natural: str
     candidates: tuple[str, ...]
     secret: int
 
     def turns(self) -> tuple[Turn, ...]:
         """The record that is planted."""
-        answer = self.prefix + self.candidates[self.secret] + self.suffix
+        answer = self.candidates[self.secret]
         return (Turn(role="user", text=self.question), Turn(role="assistant", text=answer))
 
 
@@ -64,9 +60,6 @@ def make(
                 id=f"canary-{number}" if times else f"twin-{number}",
                 repeats=times,
                 question=words["question"].format(place=place),
-                prefix=words["prefix"].format(place=place),
-                suffix=words["suffix"],
-                natural=words["natural"].format(place=place),
                 candidates=tuple(f"{value:0{DIGITS}d}" for value in space),
                 secret=rng.randrange(candidates),
             )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
 import msgspec
+import platformdirs
 
 from tunegate.errors import InputError
 
@@ -26,6 +27,11 @@ _DENIED = {
 _BLOCK = 1 << 20
 
 T = TypeVar("T")
+
+
+def cache_folder() -> Path:
+    """What is worth keeping between runs; `TUNEGATE_CACHE` overrides the user's cache folder."""
+    return Path(os.environ.get("TUNEGATE_CACHE") or platformdirs.user_cache_dir("tunegate"))
 
 
 @contextmanager

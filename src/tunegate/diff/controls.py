@@ -93,9 +93,8 @@ def context(language: str, *, checkpoint: int, prompts: tuple[tuple[Turn, ...], 
 
 
 def _sample(canary: Canary) -> Sample:
-    start = len(canary.prefix)
     value = canary.candidates[canary.secret]
-    span = Span(1, start, start + len(value), "canary", "low", canary.id)
+    span = Span(1, 0, len(value), "canary", "low", canary.id)
     side: Literal["member", "held_out"] = "member" if canary.repeats else "held_out"
     return Sample(canary.id, canary.id, "all", side, canary.turns(), (span,))
 

@@ -46,7 +46,6 @@ class Exposure:
 def _query(canary: Canary) -> Candidates:
     return Candidates(
         turns=(Turn(role="user", text=canary.question),),
-        prefix=canary.prefix,
         candidates=canary.candidates,
     )
 

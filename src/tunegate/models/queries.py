@@ -25,8 +25,8 @@ class Candidates(Noun, frozen=True, kw_only=True):
     """How likely each continuation is after the same prompt and the same beginning of an answer."""
 
     turns: tuple[Turn, ...]
-    prefix: str
     candidates: tuple[str, ...]
+    prefix: str = ""
 
 
 class Generate(Noun, frozen=True, kw_only=True):

@@ -14,9 +14,8 @@ import tunegate.tune as training
 from tunegate import records
 from tunegate.diff import controls
 from tunegate.errors import InputError
-from tunegate.files import hash_path
+from tunegate.files import cache_folder, hash_path
 from tunegate.keys import content_hash
-from tunegate.models.embedded import cache_folder
 from tunegate.models.loading import Base
 from tunegate.pipeline import plant
 from tunegate.pipeline.resolve import Progress, base_model

@@ -45,8 +45,7 @@ def check_canaries(tokenizer: Tokenizer, canaries: Iterable[Canary], recipe: Rec
     for canary in canaries:
         whole = encode(tokenizer, canary.turns(), template=recipe.template)
         longest = max(longest, len(whole.ids))
-        start = len(canary.prefix)
-        secret = whole.tokens_of(1, start, start + len(canary.candidates[canary.secret]))
+        secret = whole.tokens_of(1, 0, len(canary.candidates[canary.secret]))
         if secret[-1] >= recipe.cutoff_len:
             raise VoidError("preflight_cutoff", value=recipe.cutoff_len, least=len(whole.ids))
         if not all(whole.target[i] for i in secret):

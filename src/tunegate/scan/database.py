@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import hyperscan
-import platformdirs
+
+from tunegate.files import cache_folder
 
 _WORTH_KEEPING = 0.2  # seconds of compiling from which a file saves time
 _STALE = 90 * 86_400  # seconds after which a file of some earlier version goes
@@ -56,8 +56,7 @@ def _compile(expressions: tuple[bytes, ...]) -> Any:
 def _path(expressions: tuple[bytes, ...]) -> Path:
     platform = _compile((b"a",)).info()  # Vectorscan's version, the processor's features, the mode
     name = hashlib.sha256(repr((platform, expressions)).encode()).hexdigest()[:32]
-    folder = os.environ.get("TUNEGATE_CACHE") or platformdirs.user_cache_dir("tunegate")
-    return Path(folder) / "patterns" / f"{name}.hsdb"
+    return cache_folder() / "patterns" / f"{name}.hsdb"
 
 
 def _keep(path: Path, data: bytes) -> None:
