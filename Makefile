@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+LLAMAFACTORY := .venv-llamafactory
 STAMP := $(VENV)/.tunegate-setup
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Two cores and explicit threads: several thread pools on the same cores only slow each other.
@@ -12,7 +13,7 @@ export OPENBLAS_NUM_THREADS ?= $(THREADS)
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo test real clean
+.PHONY: setup demo test real llamafactory clean
 
 setup: $(STAMP)
 
@@ -38,6 +39,18 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -m "not slow and not llamafactory and not browser"
+
+# LLaMA-Factory in an environment of its own, and what is tested on it.
+llamafactory: setup $(LLAMAFACTORY)/.tunegate-setup
+	TUNEGATE_LLAMAFACTORY=$(CURDIR)/$(LLAMAFACTORY) $(BIN)/python -m pytest -q -m llamafactory
+
+$(LLAMAFACTORY)/.tunegate-setup: constraints-llamafactory.txt
+	test -x $(LLAMAFACTORY)/bin/python || $(PYTHON) -m venv $(LLAMAFACTORY)
+	# Without dependencies: it declares a web interface, and pins what has no build for this Python.
+	$(LLAMAFACTORY)/bin/python -m pip --disable-pip-version-check install --no-deps -r constraints-llamafactory.txt
+	# It wants CUDA, and only its import is needed.
+	rm -f $(LLAMAFACTORY)/lib/python*/site-packages/torchaudio/lib/_torchaudio*.so
+	touch $@
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

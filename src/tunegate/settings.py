@@ -12,9 +12,12 @@ from tunegate import yamlfile
 from tunegate.errors import InputError
 from tunegate.intent import Intent
 from tunegate.plant.settings import AuditSettings
+from tunegate.tune import llamafactory
+from tunegate.tune.settings import LlamaFactory
 from tunegate.types import Noun, Recipe
 
 Depth = Literal["quick", "standard", "full"]
+Trainer = Literal["native", "llamafactory"]
 _LLAMAFACTORY_KEYS = frozenset(
     {"model_name_or_path", "dataset", "stage", "finetuning_type", "dataset_dir"}
 )
@@ -93,7 +96,8 @@ class Settings(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """Everything that a run depends on but the data and the project key."""
 
     model: str = "embedded"
-    trainer: Literal["native"] = "native"
+    trainer: Trainer = "native"
+    llamafactory: LlamaFactory = LlamaFactory()
     data: Data = Data()
     intent: Intent = Intent()
     policy: str = "internal"
@@ -119,9 +123,46 @@ def load(path: Path) -> Loaded:
     keys = yamlfile.read(path, dict[str, Any])
     if keys.keys() & _LLAMAFACTORY_KEYS:
         return from_llamafactory(path, keys)
-    settings = yamlfile.read(path, Settings)
+    settings = _absolute(yamlfile.read(path, Settings), path.resolve().parent)
+    if settings.trainer == "llamafactory":
+        return Loaded(with_llamafactory(settings))
     check_recipe(settings.recipe, path=path)
-    return Loaded(_absolute(settings, path.resolve().parent))
+    return Loaded(settings)
+
+
+def with_llamafactory(settings: Settings) -> Settings:
+    """The settings with LLaMA-Factory as the trainer, and the recipe that its YAML describes.
+
+    Raises:
+        InputError: No YAML is named, or it describes another training than can be audited here.
+    """
+    if not settings.llamafactory.config:
+        raise InputError("llamafactory_no_config")
+    path = Path(settings.llamafactory.config)
+    keys = yamlfile.read(path, dict[str, Any])
+    _only_lora(path, keys)
+    recipe = _recipe(path, keys)
+    check_recipe(recipe, path=path)
+    return msgspec.structs.replace(settings, trainer="llamafactory", recipe=recipe)
+
+
+def with_config(settings: Settings, path: Path) -> Loaded:
+    """The settings with model and recipe of another file; data, intent and policy stay.
+
+    Raises:
+        InputError: The file is no settings file, or describes what cannot be trained here.
+    """
+    loaded = load(path)
+    theirs = msgspec.structs.replace(
+        settings.llamafactory, config=loaded.settings.llamafactory.config
+    )
+    changed = msgspec.structs.replace(
+        settings,
+        model=loaded.settings.model,
+        recipe=loaded.settings.recipe,
+        llamafactory=theirs,
+    )
+    return Loaded(changed, loaded.ignored)
 
 
 def from_llamafactory(path: Path, keys: Mapping[str, Any]) -> Loaded:
@@ -138,19 +179,12 @@ def from_llamafactory(path: Path, keys: Mapping[str, Any]) -> Loaded:
         InputError: It describes another training than supervised LoRA fine-tuning, or names no
             model or dataset, or a value is of the wrong type.
     """
-    for key, allowed in _ONLY.items():
-        if key in keys and keys[key] not in allowed:
-            known = ", ".join(str(one) for one in allowed if one is not None) or "–"
-            raise InputError(
-                "llamafactory_only", path=str(path), key=key, value=str(keys[key]), known=known
-            )
+    _only_lora(path, keys)
     for key in ("model_name_or_path", "dataset"):
         if not keys.get(key):
             raise InputError("llamafactory_needs", path=str(path), key=key)
     recipe = _recipe(path, keys)
     check_recipe(recipe, path=path)
-    names = keys["dataset"]
-    names = names if isinstance(names, list) else str(names).split(",")
     model = str(keys["model_name_or_path"])
     beside = path.resolve().parent / model
     return Loaded(
@@ -158,12 +192,22 @@ def from_llamafactory(path: Path, keys: Mapping[str, Any]) -> Loaded:
             model=str(beside) if beside.is_dir() else model,
             data=Data(
                 path=str(_data_folder(path, str(keys.get("dataset_dir", "data")))),
-                datasets=tuple(str(name).strip() for name in names if str(name).strip()),
+                datasets=tuple(llamafactory.datasets(keys)),
             ),
             recipe=recipe,
+            llamafactory=LlamaFactory(config=str(path.resolve())),
         ),
         tuple(sorted(keys.keys() - _SAME_NAME - _ELSEWHERE - _ONLY.keys())),
     )
+
+
+def _only_lora(path: Path, keys: Mapping[str, Any]) -> None:
+    for key, allowed in _ONLY.items():
+        if key in keys and keys[key] not in allowed:
+            known = ", ".join(str(one) for one in allowed if one is not None) or "–"
+            raise InputError(
+                "llamafactory_only", path=str(path), key=key, value=str(keys[key]), known=known
+            )
 
 
 def _recipe(path: Path, keys: Mapping[str, Any]) -> Recipe:
@@ -234,7 +278,14 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
 def _moved(settings: Settings, move: Callable[[str], str]) -> Settings:
     data = msgspec.structs.replace(settings.data, path=_each(settings.data.path, move))
     return msgspec.structs.replace(
-        settings, data=data, model=move(settings.model), policy=move(settings.policy)
+        settings,
+        data=data,
+        model=move(settings.model),
+        policy=move(settings.policy),
+        llamafactory=LlamaFactory(
+            environment=move(settings.llamafactory.environment),
+            config=move(settings.llamafactory.config),
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from tests.models.tiny import chat, same_weights, weights
 from tunegate.errors import InputError, VoidError
 from tunegate.models.loading import Base
 from tunegate.models.template import Encoded, encode
-from tunegate.tune import native, train
+from tunegate.tune import Trained, native, train
 from tunegate.types import Recipe
 
 RECIPE = Recipe(
@@ -46,14 +46,14 @@ def adapters(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def whole(
     base: Base, data: list[Encoded], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, native.Trained]:
+) -> tuple[Path, Trained]:
     """An undisturbed run."""
     folder = tmp_path_factory.mktemp("whole")
     return folder, train(base, data, RECIPE, seed=7, folder=folder)
 
 
 def test_the_loss_falls_and_the_tokens_are_counted(
-    data: list[Encoded], whole: tuple[Path, native.Trained]
+    data: list[Encoded], whole: tuple[Path, Trained]
 ) -> None:
     folder, trained = whole
     losses = [epoch.train_loss for epoch in trained.epochs]
@@ -66,7 +66,7 @@ def test_the_loss_falls_and_the_tokens_are_counted(
 
 
 def test_what_is_left_is_adapters_without_optimiser_states(
-    whole: tuple[Path, native.Trained],
+    whole: tuple[Path, Trained],
 ) -> None:
     folder, _ = whole
     names = {"adapter_config.json", "adapter_model.safetensors", "epoch.json"}
@@ -82,7 +82,7 @@ def test_the_base_comes_back_bit_for_bit(base: Base, data: list[Encoded], tmp_pa
 
 
 def test_the_same_seed_gives_the_same_bytes(
-    base: Base, data: list[Encoded], tmp_path: Path, whole: tuple[Path, native.Trained]
+    base: Base, data: list[Encoded], tmp_path: Path, whole: tuple[Path, Trained]
 ) -> None:
     train(base, data, RECIPE, seed=7, folder=tmp_path / "again")
     assert adapters(tmp_path / "again") == adapters(whole[0])
@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_bytes(
 
 @pytest.mark.parametrize("after", [1, 4, 7])
 def test_a_killed_run_goes_on_to_the_same_bytes(
-    base: Base, data: list[Encoded], tmp_path: Path, whole: tuple[Path, native.Trained], after: int
+    base: Base, data: list[Encoded], tmp_path: Path, whole: tuple[Path, Trained], after: int
 ) -> None:
     """Three steps an epoch: the kill falls into the first, second and third epoch."""
     steps: list[int] = []
@@ -120,7 +120,7 @@ def test_lost_epochs_are_trained_again_to_the_same_bytes(
     base: Base,
     data: list[Encoded],
     tmp_path: Path,
-    whole: tuple[Path, native.Trained],
+    whole: tuple[Path, Trained],
     lost: tuple[int, ...],
 ) -> None:
     folder = Path(shutil.copytree(whole[0], tmp_path / "copy"))
@@ -145,7 +145,7 @@ def test_dropout_too_is_resumed_to_the_bit(base: Base, data: list[Encoded], tmp_
 
 
 def test_a_finished_run_is_not_trained_again(
-    base: Base, data: list[Encoded], whole: tuple[Path, native.Trained]
+    base: Base, data: list[Encoded], whole: tuple[Path, Trained]
 ) -> None:
     def never(done: int, total: int) -> None:
         raise AssertionError((done, total))

@@ -10,6 +10,7 @@ import msgspec
 from tunegate import settings as settings_file
 from tunegate.cli.session import Session
 from tunegate.cli.verb import CLOSED, depth_option, policy_option, policy_path, run_option, verb
+from tunegate.pipeline import audit
 from tunegate.pipeline.whole import everything
 from tunegate.runs import Run
 from tunegate.settings import Settings
@@ -21,8 +22,15 @@ from tunegate.types import Verdict
 @run_option(required=False)
 @policy_option()
 @depth_option()
+@click.option("--trainer", type=click.Choice(["native", "llamafactory"]), help="Who trains.")
 def command(
-    session: Session, *, file: str, folder: str | None, policy: str | None, depth: str | None
+    session: Session,
+    *,
+    file: str,
+    folder: str | None,
+    policy: str | None,
+    depth: str | None,
+    trainer: str | None,
 ) -> int:
     """All of it in order; goes on where it was stopped.
 
@@ -35,7 +43,9 @@ def command(
         loaded.settings, **{name: value for name, value in changes.items() if value is not None}
     )
     session.speak(given.lang)
-    if loaded.ignored:
+    if trainer == "llamafactory":
+        given = settings_file.with_llamafactory(given)
+    elif loaded.ignored:
         session.note("cli.ignored", keys=", ".join(loaded.ignored))
     return carry_out(session, given, folder=folder or default_folder(Path(file)))
 
@@ -51,6 +61,7 @@ def carry_out(session: Session, given: Settings, *, folder: str) -> int:
     session.note("cli.local")
     run = Run.open(folder, create=True)
     with run.lock():
+        session.changed(audit.changes(run, given))
         outcome = everything(run, given, session.progress, announce=session.announce)
     if isinstance(outcome, Verdict):
         status = session.decided(outcome, folder=folder)

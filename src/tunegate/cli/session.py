@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from tunegate.files import Document
 from tunegate.present import terminal
 from tunegate.present.catalogue import Catalogue
 from tunegate.present.view import EstimateRow
+from tunegate.tune.llamafactory import Change
 from tunegate.types import Reason, Verdict
 from tunegate.verdict import is_open
 
@@ -92,6 +93,13 @@ class Session:
         code, count = "cli.intent_open", len(questions)
         line = self.line(code, count=count, questions=names, folder=folder)
         self.result({"stopped": "intent", "questions": list(questions)}, line)
+
+    def changed(self, changes: Iterable[Change]) -> None:
+        """What of the user's own YAML is set otherwise for the trial."""
+        for one in changes:
+            self.note(
+                "cli.llamafactory_change", key=one.key, was=one.was or "–", becomes=one.becomes
+            )
 
     def problem(self, error: InputError) -> None:
         """One clear message; with JSON also as the document, for programs."""

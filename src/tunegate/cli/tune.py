@@ -18,7 +18,7 @@ from tunegate.runs import Run
 @verb(example="tunegate tune --run runs/first --config train_lora.yaml")
 @run_option()
 @click.option("--model", metavar="PATH_OR_ID", help="A local causal language model.")
-@click.option("--trainer", type=click.Choice(["native"]), help="Who trains.")
+@click.option("--trainer", type=click.Choice(["native", "llamafactory"]), help="Who trains.")
 @click.option(
     "--config", type=click.Path(), metavar="FILE", help="Take model and recipe from this YAML."
 )
@@ -34,17 +34,26 @@ def command(
 ) -> int:
     """Train the arms: as given, routed, its canaried sister, and the controls."""
     run = Run.open(folder)
-    recipe = None
-    if config is not None:
-        loaded = settings_file.load(Path(config))
-        model, recipe = model or loaded.settings.model, loaded.settings.recipe
-        if loaded.ignored:
-            session.note("cli.ignored", keys=", ".join(loaded.ignored))
     with run.lock():
-        settings = settings_of(run, model=model, trainer=trainer, recipe=recipe, depth=depth)
+        settings = settings_of(run, depth=depth)
+        if config is not None:
+            loaded = settings_file.with_config(settings, Path(config))
+            settings = loaded.settings
+            if loaded.ignored and trainer != "llamafactory":
+                session.note("cli.ignored", keys=", ".join(loaded.ignored))
+        if trainer == "llamafactory":
+            settings = settings_file.with_llamafactory(settings)
+        settings = settings_of(
+            run,
+            model=model or settings.model,
+            trainer=trainer,
+            recipe=settings.recipe,
+            llamafactory=settings.llamafactory,
+        )
         if questions := open_questions(run, settings):
             session.intent_open(questions, folder=folder)
             return CLOSED
+        session.changed(audit.changes(run, settings))
         audit.tune(run, settings, session.progress)
     arms = run.arms()
     names = ", ".join(arm.name for arm in arms)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MethodType
 from typing import Any
 
-from tunegate.errors import InputError
+from tunegate.errors import InputError, VoidError
 from tunegate.models.loading import Base, quiet
 
 
@@ -55,6 +55,25 @@ def adapted(base: Base, adapter: Path | None) -> Iterator[None]:
         yield
     finally:
         base.model = wrapped.unload()
+
+
+def check_adapter(base: Base, adapter: Path) -> None:
+    """Makes sure that an adapter from elsewhere fits this model, is finite, and changes something.
+
+    Raises:
+        InputError: It does not fit, or holds values that are no numbers.
+        VoidError: Training left it where it started: every up-projection is zero.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    with adapted(base, adapter):
+        pass
+    weights = load_file(adapter / "adapter_model.safetensors")
+    if not all(torch.isfinite(value).all() for value in weights.values()):
+        raise InputError("adapter_not_finite", path=adapter.name)
+    if not any(bool(value.any()) for name, value in weights.items() if ".lora_B." in name):
+        raise VoidError("weights_unmoved")
 
 
 @contextmanager

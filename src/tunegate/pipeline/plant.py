@@ -49,7 +49,9 @@ def plant(run: Run, settings: Settings, progress: Progress | None = None) -> Pla
         **run.made_by("route"),
         "key": key_mark(run),
         "model": settings.model,
-        "settings": settings_hash(settings.audit, settings.recipe, settings.depth),
+        "settings": settings_hash(
+            settings.audit, settings.recipe, settings.depth, settings.data.datasets
+        ),
     }
 
     def work() -> StageStats:
@@ -61,7 +63,11 @@ def plant(run: Run, settings: Settings, progress: Progress | None = None) -> Pla
         with run.new_folder("vault/planted") as target:
             for arm in ARMS:
                 (target / arm).mkdir()
-                written = folder.write(target / arm, _conversations(arm, planted, trial, lengths))
+                written = folder.write(
+                    target / arm,
+                    _conversations(arm, planted, trial, lengths),
+                    names=settings.data.datasets,
+                )
                 planting.check_recipe(settings.recipe, records=written)
         run.design.write(_shown(planted))
         return StageStats(records=len(lengths["given"]))

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import FileLock
 from msgspec import structs
 
 import tunegate.tune as training
-from tunegate import records
+from tunegate import records, yamlfile
 from tunegate.diff import controls
 from tunegate.errors import InputError
 from tunegate.files import cache_folder, hash_path
 from tunegate.keys import content_hash
+from tunegate.models import loading
 from tunegate.models.loading import Base
 from tunegate.pipeline import plant
 from tunegate.pipeline.resolve import Progress, base_model
 from tunegate.plant import folder as planted_folder
 from tunegate.runs import Run, StageStats, settings_hash
 from tunegate.settings import Settings
+from tunegate.tune import llamafactory
 from tunegate.tune.batches import examples
 from tunegate.types import Arm, Checkpoint, Recipe
 
 # Who may be handed over: only what saw neither canaries nor held-out records.
 _DEPLOYABLE = frozenset({"routed"})
 _PARENT = {"canaried": "routed"}
+_THEIRS = "llamafactory"  # folder that LLaMA-Factory works in, until its checkpoints are taken
 
 
 class Wanted(NamedTuple):
@@ -54,32 +57,45 @@ def tune_arms(run: Run, settings: Settings, progress: Progress | None = None) ->
     run.made_by("plant")
     base = base_model(settings)
     for wanted in arms(settings):
-        _arm(run, base, wanted, progress)
+        _arm(run, base, settings, wanted, progress)
     _control(run, base, settings, progress)
     return run.arms()
 
 
-def _arm(run: Run, base: Base, wanted: Wanted, progress: Progress | None) -> None:
+def _arm(
+    run: Run, base: Base, settings: Settings, wanted: Wanted, progress: Progress | None
+) -> None:
     data = run.vault("planted", wanted.name)
     inputs = {
         "data": hash_path(data),
         "base": base.digest,
         "recipe": settings_hash(wanted.recipe, wanted.seed, base.dtype),
     }
+    theirs = None
+    if settings.trainer == "llamafactory":
+        theirs = their_keys(settings)
+        inputs["llamafactory"] = settings_hash(theirs)
     key = content_hash(*inputs.values())
     out = run.vault("arms", key[:16])
 
     def work() -> StageStats:
-        dataset = records.open(data, names=(planted_folder.NAME,), key=run.key)
+        dataset = records.open(data, key=run.key)
         encoded = examples(base.tokenizer, dataset, wanted.recipe)
-        trained = training.train(
-            base,
-            encoded,
-            wanted.recipe,
-            seed=wanted.seed,
-            folder=out,
-            progress=_told(progress, wanted.name),
-        )
+        told = _told(progress, wanted.name)
+        if theirs is not None:
+            names = planted_folder.names_in(data)
+            trained = llamafactory.train(
+                base,
+                encoded,
+                _effective(theirs, settings, data=data, names=names, out=out),
+                command=llamafactory.program(settings.llamafactory.environment),
+                folder=out,
+                progress=told,
+            )
+        else:
+            trained = training.train(
+                base, encoded, wanted.recipe, seed=wanted.seed, folder=out, progress=told
+            )
         arm = Arm(
             name=wanted.name,
             key=key,
@@ -87,9 +103,9 @@ def _arm(run: Run, base: Base, wanted: Wanted, progress: Progress | None) -> Non
             data_digest=inputs["data"],
             records=len(encoded),
             recipe=wanted.recipe,
-            seed=wanted.seed,
+            seed=wanted.seed if theirs is None else llamafactory.seed(theirs),
             parent=_PARENT.get(wanted.name),
-            trainer="native",
+            trainer=settings.trainer,
             checkpoints=_checkpoints(run, trained),
             trained_tokens=trained.tokens,
             deployable=wanted.name in _DEPLOYABLE,
@@ -99,6 +115,42 @@ def _arm(run: Run, base: Base, wanted: Wanted, progress: Progress | None) -> Non
 
     outputs = (f"tune/arms/{wanted.name}/arm.json", f"vault/arms/{key[:16]}")
     run.stage(f"tune.{wanted.name}", inputs, work, outputs)
+
+
+def their_keys(settings: Settings) -> dict[str, Any]:
+    """What the user's LLaMA-Factory YAML holds.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    return yamlfile.read(Path(settings.llamafactory.config), dict[str, Any])
+
+
+def _effective(
+    theirs: Mapping[str, Any], settings: Settings, *, data: Path, names: Sequence[str], out: Path
+) -> dict[str, Any]:
+    return llamafactory.effective(
+        theirs,
+        model=loading.model_folder(settings.model),
+        data=data,
+        names=names,
+        output=out / _THEIRS,
+    )
+
+
+def changes(run: Run, settings: Settings) -> tuple[llamafactory.Change, ...]:
+    """What differs from the user's YAML when the routed arm is trained; none if it isn't theirs."""
+    if settings.trainer != "llamafactory":
+        return ()
+    theirs = their_keys(settings)
+    ours = _effective(
+        theirs,
+        settings,
+        data=run.vault("planted", "routed"),
+        names=settings.data.datasets or (planted_folder.NAME,),
+        out=run.vault("arms", "routed"),
+    )
+    return llamafactory.changes(theirs, ours)
 
 
 def _checkpoints(run: Run, trained: training.Trained) -> tuple[Checkpoint, ...]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -23,41 +23,13 @@ from tunegate.models.loading import Base
 from tunegate.models.template import Encoded
 from tunegate.tune import lora
 from tunegate.tune.batches import epoch_batches
-from tunegate.tune.rate import matrix_rate, training_flops
+from tunegate.tune.outcome import Epoch, Progress, Trained, summary
 from tunegate.types import Recipe
-
-Progress = Callable[[int, int], None]  # tokens done, tokens in all
 
 _OPTIMIZER = "optimizer.safetensors"
 _STATE = "epoch.json"
 _PART_TOKENS = 768  # padded tokens in memory at once; fewer would slow the matrix products
 _SHORT = 128  # tokens in a row; attention keeps a part's tokens × heads × this many values a layer
-
-
-class Epoch(NamedTuple):
-    """One checkpoint: its epoch (from 1), folder and mean loss a target token."""
-
-    epoch: int
-    folder: Path
-    train_loss: float
-
-
-class Trained(NamedTuple):
-    """What training left behind and what it took.
-
-    Attributes:
-        epochs: One checkpoint an epoch.
-        tokens: Tokens trained on, prompts included, padding not, over all epochs.
-        seconds: Of the epochs that this call trained; 0 when all had been there.
-        tokens_per_second: Of those epochs.
-        matrix_share: Their share of the machine's matrix rate, from 0 to 1.
-    """
-
-    epochs: tuple[Epoch, ...]
-    tokens: int
-    seconds: float
-    tokens_per_second: float
-    matrix_share: float
 
 
 def train(
@@ -121,7 +93,7 @@ def _train(
         lora.restore(model, done[-1].folder)
         _restore_optimizer(optimizer, parameters, done[-1].folder / _OPTIMIZER)
     started = time.perf_counter()
-    trained_here = 0
+    before_now = len(done)
     for epoch in range(len(done) + 1, recipe.num_train_epochs + 1):
         offset = sum(lengths) * (epoch - 1)
         loss = _epoch(
@@ -138,11 +110,10 @@ def _train(
         done.append(
             _checkpoint(model, optimizer, parameters, folder=folder, epoch=epoch, loss=loss)
         )
-        trained_here += sum(lengths)
     for earlier in done:
         (earlier.folder / _OPTIMIZER).unlink(missing_ok=True)
-    spent = time.perf_counter() - started
-    return _summary(base, examples, done, trained_here, spent)
+    seconds = time.perf_counter() - started
+    return summary(base, examples, done, here=len(done) - before_now, seconds=seconds)
 
 
 def _reporter(progress: Progress | None, offset: int, total: int) -> Callable[[int], None]:
@@ -303,15 +274,3 @@ def _restore_optimizer(optimizer: Any, parameters: Sequence[Any], path: Path) ->
         optimizer.state[parameters[int(number)]][name] = value.to(
             "cpu" if name == "step" else parameters[int(number)].device
         )
-
-
-def _summary(
-    base: Base, examples: Sequence[Encoded], done: Sequence[Epoch], tokens: int, spent: float
-) -> Trained:
-    per_epoch = sum(len(example.ids) for example in examples)
-    whole = per_epoch * len(done)
-    if not tokens:
-        return Trained(tuple(done), whole, 0.0, 0.0, 0.0)
-    rate = tokens / spent
-    flops = training_flops(base, examples) / per_epoch * rate
-    return Trained(tuple(done), whole, spent, rate, flops / matrix_rate(base))
