@@ -50,6 +50,7 @@ _GENERATORS: Mapping[str, tuple[Callable[..., None], int]] = {
     "heldout": (heldout.generate, 7),
     "acceptance": (acceptance.generate, 23),
     "acceptance2": (partial(acceptance.generate, edition=2), 29),
+    "acceptance3": (partial(acceptance.generate, edition=3), 31),
 }
 
 

@@ -79,6 +79,13 @@ def test_rule_ids_are_unique_and_every_rule_shows_both_sides() -> None:
         ('{"birthDate": "1990-03-05T00:00:00Z"}', "birth_date", "1990-03-05"),
         ("Sarah (b. 12/03/1990) rang", "birth_date", "12/03/1990"),
         ("My birthday's 3/12/90", "birth_date", "3/12/90"),
+        ("出 生  1990 年 03 月 05 日", "birth_date", "1990 年 03 月 05 日"),
+        ("联系人：李明，(+86)13912345678", "mobile_number", "(+86)13912345678"),
+        ("紧急联系：（+86）139 1234 5678", "mobile_number", "（+86）139 1234 5678"),
+        ("O: (312) 867-5309 x214", "phone", "(312) 867-5309"),
+        ("T：010-62771234转806", "phone", "010-62771234"),
+        ("Tel +1-312-867-5309x214", "phone", "+1-312-867-5309x214"),
+        ("phone 91234567 customer asks for a call", "phone", "91234567"),
     ],
 )
 def test_the_span_is_exact(text: str, kind: str, value: str) -> None:
@@ -244,6 +251,17 @@ PUBLIC = [
     "tracking 1Z999AA10123456784, 9400 1000 0000 0000 0000 00, RR123456789CN, 420 94107",
     "坐标 39.904211 + 116.407395，坐标 39.9042 × 16.4073 = 654.7217，location 39.9042 - 16.4073",
     "DNS server 8.8.8.8, set the DNS IP to 114.114.114.114; the IP is 1.2.3.4",
+    "MAWB 020-66438680, HAWB 176-65728493, seal no. 0448213, B/L 020-84666654",
+    "空运主单176-65728493，提单号020-84666654，封条 020-66438680",
+    "Waybills:\n- 176-65728493\n- 020-84666654",
+    "git show 3c5ab41f9e07 on my Mac, docker rm 9f3a5b41e0c7, Mac build id 3c5ab41f9e07",
+    "微信公众号 news_2024，微信AppID wx1234567890abcdef，wechat-pay-v3，WeChat SDK: wx-open-sdk",
+    "T: 1705297530, call_id=4158675309, reach 91234567 users, 共拨打 12345678 次",
+    "order 35 727872 741037 6, dims 352 099 001 761 481",
+    "INSERT INTO item (sku, ean, lot, best_before) VALUES ('X4021385', '5012345678900',\n"
+    "'EA1234567', '1990-03-05'), ('X4021386', '5012345678917', 'EA1234568', '1990-03-06');",
+    "台胞证办理人数87530499，台湾订单87530499，通行证已收，提单号C40213857",
+    "坐标（25.79224，35.55634）位于第一象限",
     "3 + 49 - 30 = 22, +3.14159265, +6.591234567, x+447911, +20231115, 1e+4479111234",
 ]
 
@@ -251,6 +269,98 @@ PUBLIC = [
 @pytest.mark.parametrize("text", PUBLIC)
 def test_public_and_plain_numbers_are_silent(text: str) -> None:
     assert scan(text) == []
+
+
+LISTS = [
+    ("call 020 7219 3000 or 01612752000", ["020 7219 3000", "01612752000"]),
+    ("Tel: 415-867-5309 (cell), 4158675308", ["415-867-5309", "4158675308"]),
+    ("电话：010-62771234、01062771235", ["010-62771234", "01062771235"]),
+    ("Phones: 91234567, 92345678; 93456789", ["91234567", "92345678", "93456789"]),
+    ("passports X4021385, TK4021386 and 533401827", ["X4021385", "TK4021386", "533401827"]),
+    ("SSNs 536-22-8726 and 219456723", ["536-22-8726", "219456723"]),
+    ("MACs: 3C5AB41F9E07 / 3c5ab41f9e08", ["3C5AB41F9E07", "3c5ab41f9e08"]),
+    ("born 3/5/1990 and 4/6/1992", ["3/5/1990", "4/6/1992"]),
+    ("phone 415-867-5309 and order 4158675308", ["415-867-5309"]),
+    ("call 415-867-5309 or quote 4158675308", ["415-867-5309"]),
+    ("IMEI 352099001761481 and serial 490154203237518", ["352099001761481"]),
+    ("passport X4021385, flight AB1234567", ["X4021385"]),
+    ("DOB 03/05/1990, 12/03/2024 admitted", ["03/05/1990"]),
+]
+
+
+@pytest.mark.parametrize(("text", "values"), LISTS)
+def test_the_values_of_a_list_share_the_label_of_the_first(text: str, values: list[str]) -> None:
+    assert [text[found.start : found.end] for found in scan(text)] == values
+
+
+DIALOGUES = [
+    ("Agent: And the date of birth?\nCaller: It's the 4th of May 1983.", ["4th of May 1983"]),
+    (
+        "Agent: I need the passport number, date of birth and expiry.\n"
+        "Guest: sure. C1M686713, 01/08/1996, runs out 14 Nov 2031",
+        ["C1M686713", "01/08/1996"],
+    ),
+    ("[10:02] bot: What number can we text the claim reference to?\n[10:03] Al: 01612752000",
+     ["01612752000"]),
+    ("Nurse: DOB?\nPt: 3/5/90", ["3/5/90"]),
+    ("Clerk: Passport number please.\nGuest: TK 4021385.", ["TK 4021385"]),
+    ("客服：请提供出生年月日。\n旅客：90年3月5号。", ["90年3月5号"]),
+    ("客服：麻烦报一下护照号\n客户：E40213857", ["E40213857"]),
+    ("客服：微信号多少？\n顾客：lihua_1987", ["lihua_1987"]),
+    ("Agent: Can you confirm the tracking number please?\nCaller: 020 7219 3000", []),
+    ("Agent: What's your membership number?\nCaller: 07911123456", []),
+    ("Agent: When does the passport expire?\nCaller: 14/03/2031", []),
+    ("Agent: I have your date of birth. When was it ordered?\nCaller: 2024-03-05", []),
+    ("Agent: When was he born?\nCaller: No idea. We arrived on 05/03/2024.", []),
+    ("客服：您的生日登记过了。下单日期是哪天？\n客户：2024-03-05", []),
+    ("客服：请提供快递单号\n客户：13912345678", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "values"), DIALOGUES)
+def test_what_one_speaker_asks_for_labels_what_the_other_says(text: str, values: list[str]) -> None:
+    assert [text[found.start : found.end] for found in scan(text)] == values
+
+
+def test_what_the_model_asks_for_labels_what_the_user_says() -> None:
+    turns = (("assistant", "Of course. What is your date of birth?"), ("user", "12/03/1990"))
+    segments = [Segment(pointer=f"/{role}", role=role, text=text) for role, text in turns]  # type: ignore[arg-type]
+    for order in (segments, segments[::-1], [segments[0], segments[0], segments[1]]):
+        record = Record(id="r", source=Source(path="x.json"), raw={}, segments=tuple(order))
+        found = [finding.kind for finding in DETECTOR.judge(record, None)]
+        assert found == (["birth_date"] if order[-1].role == "user" else [])
+
+
+LAYOUTS = [
+    ("INSERT INTO `guest` (`name`,`dob`,`ppt_no`,`mob`) VALUES ('O''Brien, Pat','1990-03-05',"
+     "'X4021385','07911123456'),('Li','1991-03-05','E40213857','13912345678');",
+     ["1990-03-05", "X4021385", "07911123456", "1991-03-05", "E40213857", "13912345678"]),
+    ("<birthDate>1990-03-05</birthDate><passportNo>X4021385</passportNo><mobile>91234567</mobile>",
+     ["1990-03-05", "X4021385", "91234567"]),
+    ("Date of birth .......... 03/05/1990\nTelephone .............. 91234567",
+     ["03/05/1990", "91234567"]),
+    ("姓 名：李 明\n出 生：1990 年 3 月 5 日\n联 系 电 话 ：6277 1234\n护 照 号：E40213857",
+     ["1990 年 3 月 5 日", "6277 1234", "E40213857"]),
+    ("Jane Roe\nSales\nT: 91234567\nM: 07911 123456", ["91234567", "07911 123456"]),
+    ("Jane | m 07911123456 | t 01612752000", ["07911123456", "01612752000"]),
+    ("张三 销售\nV：wangxm_2020\nW：lihua_1987（微信）", ["wangxm_2020", "lihua_1987"]),
+    ("证件类型,证件号码\n护照,X4021385\n台胞证,08753049\n回乡证,H40213857\n港澳通行证,C40213857",
+     ["X4021385", "08753049", "H40213857", "C40213857"]),
+    ("passport:\n  number: X4021385\nbirth:\n  date: 1990-03-05", ["X4021385", "1990-03-05"]),
+    ('{"type": "passport", "number": "J4T67THL8"}', ["J4T67THL8"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "values"), LAYOUTS)
+def test_every_layout_shows_its_values(text: str, values: list[str]) -> None:
+    assert [text[found.start : found.end] for found in scan(text)] == values
+
+
+def test_of_passport_and_permit_the_last_one_named_has_the_number() -> None:
+    assert kinds("护照或回乡证：H40213857") == ["cn_travel_permit"]
+    assert kinds("回乡证没带，护照H40213857") == ["cn_passport"]
+    assert kinds("公务护照PE1730268") == ["cn_passport"]
+    assert kinds("passport PE1730268") == ["passport"]
 
 
 @pytest.mark.parametrize("between", ["、", " and ", " / ", "，IMEI2："])

@@ -43,6 +43,15 @@ TABLES = {
     ),
     "quoted markdown": "\n".join("> | " + " | ".join(row) + " |" for row in [HEADS, *ROWS]),
     "psql": " a | b\n " + joined(" | ").replace("phone\n", "phone\n-----+----+-----+----\n "),
+    "sql": "INSERT INTO guest ("
+    + ", ".join(HEADS)
+    + ")\nVALUES\n  "
+    + ",\n  ".join("(" + ", ".join(f"'{cell}'" for cell in row) + ")" for row in ROWS)
+    + ";",
+    "sql in one line": "insert into `guest`("  # noqa: S608
+    + ",".join(f"`{head}`" for head in HEADS)
+    + ") values "
+    + ",".join("(" + ",".join(f"'{cell}'" for cell in row) + ")" for row in ROWS),
     "json": json.dumps([HEADS, *ROWS], ensure_ascii=False),
     "json lines": "[\n  " + ",\n  ".join(json.dumps(r, ensure_ascii=False) for r in [HEADS, *ROWS]),
     "json columns": json.dumps({"columns": HEADS, "rows": ROWS}, ensure_ascii=False),
@@ -136,8 +145,64 @@ def test_a_label_alone_in_a_line_above(text: str, expected: str | None) -> None:
     assert label(text, "E4021") == expected
 
 
+def test_a_comma_in_a_string_of_sql_parts_no_cells() -> None:
+    text = "INSERT INTO t (name, dob) VALUES ('O''Brien, Pat', '1990'), ('Roe', '1991')"
+    assert [label(text, year) for year in ("1990", "1991")] == ["dob", "dob"]
+
+
 @pytest.mark.parametrize(
-    "piece", ["E1,2\n", "name,dob\n", "],[", "] , ", '"', "a,", "|", "A B ", "Passport:\n"]
+    ("text", "expected"),
+    [
+        ("Agent: Thanks. And your date of birth?\nCaller: 1990", "And your date of birth?"),
+        ("[09:14] Bot: Your passport number, please.\n[09:15] Anna: Sure, it's 1990.",
+         "Your passport number, please."),
+        ("**Desk**: May I have the IMEI? It's on the box.\n\n**Guest**: 1990",
+         "May I have the IMEI?"),
+        ("客服：请提供出生年月日。\n客户：1990年", "请提供出生年月日。"),
+        ("Date of birth, please?\n1990", "Date of birth, please?"),
+        ("Agent: And your date of birth?\nAgent: 1990", None),
+        ("Agent: And your date of birth?\nCaller: we moved in March 1990 after all", None),
+        ("Agent: And your date of birth?\nCaller: sorry?\nCaller: 1990", None),
+        ("Missing: date of birth\nReceived: 1990", None),
+        ("Your date of birth is needed.\n- order of 1990", None),
+    ],
+)  # fmt: skip
+def test_a_question_labels_the_answer(text: str, expected: str | None) -> None:
+    value = "1990年" if "1990年" in text else "1990"
+    assert label(text, value) == expected
+
+
+def test_what_another_speaker_asked_labels_the_first_row() -> None:
+    labels = Labels("1990, thanks\n1991", asked="Hello!\nWhat is your date of birth?")
+    assert labels.of(0, 4) == ("What is your date of birth?", 0, True)
+    assert labels.of(13, 17) is None
+
+
+def test_the_labels_of_a_form_are_no_names_in_a_list() -> None:
+    assert label("Dates of birth:\nAnna Roe: 1990", "1990") == "Dates of birth"
+    assert label("Date of birth:\nOrder Date: 1990", "1990") is None
+    assert label("生日：\n李明：1990", "1990") == "生日"
+    assert label("生日：\n下单：1990", "1990") is None
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "E1,2\n",
+        "name,dob\n",
+        "],[",
+        "] , ",
+        "'",
+        "('a','",
+        "), (",
+        "a: b?\n",
+        "请报：",
+        '"',
+        "a,",
+        "|",
+        "A B ",
+        "Passport:\n",
+    ],
 )
 def test_hostile_text_takes_linear_time(piece: str) -> None:
     text = "name,dob\n" + piece * (300_000 // len(piece))

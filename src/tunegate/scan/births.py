@@ -13,11 +13,12 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _MONTH = re.compile(rf"({'|'.join(_MONTHS)})[a-z]*", re.IGNORECASE)
 _NUMERIC = re.compile(r"[\d /.-]+")
 _NOUN = (
-    r"出生(?:日期|年月日|年月|时间|日)?|(?:生日|生辰)(?:日期)?"
+    r"生年月日|出生(?:日期|年月日|年月|时间|日)?|(?<![养卫])(?:生日|生辰)(?:日期)?"
     # Not 毕业生于…, 先生于…, 发生于…
     r"|(?<![发产诞滋萌衍派丛再往究业学医先考师男女新招众民卫陌终余花后书门务习优监差尖特体艺转插旁])生于"
-    r"|(?<![a-z])(?:date[ _-]?(?:of[ _-]?birth|born)|d[./ ]?o[./ ]?b\.?|birth[ _-]?da(?:te|y)"
-    r"|b-?day|born(?: in [a-z][a-z ,]{1,30} on)?)(?![a-z])|(?:^|[^a-z\s])\s*birth(?![a-z])"
+    r"|(?<![a-z])(?:dates?[ _-]?(?:(?:of[ _-]?)?birth|born)|d[./ _]?o[./ _]?b(?:s|\.)?"
+    r"|birth(?:[ _-]?|:\n\s+)(?:da(?:te|y)s?|dt)|bdate|b-?day"
+    r"|born(?: in [a-z][a-z ,]{1,30} on)?)(?![a-z])|(?:^|[^a-z\s])\s*birth(?![a-z])"
     r"|[(（,，]\s?b\."
 )
 # Who was born: … of the applicant, for Anna Smith, Anna's
@@ -35,11 +36,13 @@ _FILLER = (
 _LABEL = re.compile(
     rf"(?:{_NOUN})"
     r"(?:(?:[dmy]{1,4}[ /.-]){2}[dmy]{1,4}|['’]s(?![a-z])|(?:\. ?){2,}"
-    r"|[\s\"'“”,，=*_:：()（）|·…>→-]"
+    r"|(?!\n\s*[\w ]{1,20}[:：])[\s\"'“”,，=*_:：?？()（）|·…>→-]"
     rf"|(?<![a-z])(?:{_FILLER}|{_WHOM})(?![a-z])"
     r"|[是为在于应写填录入成了的上里显示预留身份证护照户口本系统登记阳历公农新必选]){0,24}+$",
     re.IGNORECASE,
 )
+_DATED = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])|[0-9][/.][0-9]")
+_COMMA = re.compile(r"[,，]\s*$")
 _LABEL_BEHIND = re.compile(
     # Not …日生产, …日生效
     r"[日号]? ?(?:出生(?![产率人])|生(?![产效成活意长物态命火病鲜词变根日])|诞生|降生"
@@ -60,6 +63,13 @@ def is_date(year: int, month: int, day: int) -> bool:
 def birth_date(candidate: Candidate) -> float:
     """A real date since 1900, labelled, in year-first, day-first or month-first order."""
     behind = candidate.text[candidate.end : candidate.end + 24]
+    line = candidate.before(60).rpartition("\n")[2]
+    if candidate.label.asked and _DATED.search(line):
+        return 0  # of the dates in an answer the first
+    if candidate.lead is not None and _COMMA.search(
+        candidate.text[candidate.start - 3 : candidate.start]
+    ):
+        return 0  # DOB 3/5/1990, 4/3/2024 admitted
     if not (candidate.led_by(_LABEL, 80) or _LABEL_BEHIND.match(behind.lstrip(" "))):
         return 0
     return candidate.confidence if any(is_date(*date) for date in _readings(candidate.value)) else 0
@@ -67,6 +77,8 @@ def birth_date(candidate: Candidate) -> float:
 
 def _readings(value: str) -> Iterator[tuple[int, int, int]]:
     """What year, month and day `value` may mean; of two-digit years both centuries."""
+    if "年" in value:
+        value = value.replace(" ", "")  # forms with a box for every digit
     runs = re.findall(r"\d+", _MONTH.sub(_month_number, value))
     if _NUMERIC.fullmatch(value) and len(set(map(str.strip, re.findall(r"\D+", value)))) > 1:
         return  # 4 12/03 are pieces of two things

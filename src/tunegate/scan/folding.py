@@ -33,7 +33,7 @@ def restyle(folded: str, *, like: str) -> str:
 
 def compact(value: str) -> str:
     """Letters and digits of `value`, in upper case: the significant part of a number."""
-    return "".join(char for char in value if char.isalnum()).upper()
+    return "".join(filter(str.isalnum, value)).upper()
 
 
 def refill(value: str, significant: str) -> str:

@@ -39,9 +39,10 @@ class IdentityDetector(PerRecord):
         self._engine = Engine(load_rules("identity"), VALIDATORS)
 
     def judge(self, record: Record, summary: None) -> Iterator[Finding]:  # noqa: ARG002
-        """One finding for each identifier."""
+        """One finding for each identifier; what the model asks for labels the user's answer."""
+        said = ""
         for segment in record.segments:
-            for match in self._engine.find(segment.text):
+            for match in self._engine.find(segment.text, said if segment.role == "user" else ""):
                 rule = match.rule
                 normal = normalise(match)
                 yield finding(
@@ -58,6 +59,7 @@ class IdentityDetector(PerRecord):
                     normal=normal,
                     standards=rule.standards,
                 )
+            said = segment.text if segment.role == "assistant" else ""
 
 
 def normalise(match: Match) -> str:

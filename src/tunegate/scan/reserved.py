@@ -130,15 +130,15 @@ def _international(digits: str, rng: Random) -> str:
 
 
 def _national(digits: str, rng: Random) -> str:
-    if not digits.startswith("0"):
-        if len(digits) not in (10, 11):  # of no known country
-            return "000" + _draw(rng, len(digits) - 3)
+    if len(digits) not in ((10, 11, 12) if digits[0] == "0" else (10, 11)):  # of no known country
+        return "000" + _draw(rng, len(digits) - 3)
+    if digits[0] != "0":
         trunk = digits[:-10]
         return trunk + _nanp(rng, first="2" if trunk else "23456789")
     if len(digits) == 11 and digits.startswith(("01", "07", "020")) and digits[:3] != "010":
         return "0" + _drama(digits[1:], rng)
     # Mainland area codes: three digits (010, 02x), else four; 06… keeps clear of British numbers.
-    if digits.startswith(("010", "02")):
+    if len(digits) == 10 or (digits.startswith(("010", "02")) and len(digits) == 11):
         return rng.choice(("010", "021", "022", "025", "027")) + "1" + _draw(rng, len(digits) - 4)
     return "06" + _draw(rng, 2) + "1" + _draw(rng, len(digits) - 5)
 
@@ -292,8 +292,8 @@ def _hex(value: str, rng: Random) -> str:
 
 
 def _mac(value: str, rng: Random) -> str:
-    fresh = _hex(value, rng)
-    return fresh[0] + rng.choice("13579bdf") + fresh[2:]
+    # A letter after each digit: no run of digits is a number of another kind.
+    return refill(value, "".join(rng.choice("123456789") + rng.choice("bdf") for _ in range(6)))
 
 
 def _mac_reserved(value: str) -> bool:
@@ -374,7 +374,7 @@ _MAKERS: Mapping[str, Callable[[str, Random], str]] = {
 }
 
 _CHECKS: Mapping[str, Callable[[str], bool]] = {
-    "cn_resident_id": lambda value: value.startswith("80"),
+    "cn_resident_id": lambda value: compact(value).startswith("80"),
     "mobile_number": _mobile_reserved,
     "phone": _phone_reserved,
     "bank_card": _luhn_reserved,

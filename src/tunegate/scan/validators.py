@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import pairwise
 
 import phonenumbers
 import stdnum.cn.uscc
@@ -18,14 +17,20 @@ import stdnum.iban
 import stdnum.luhn
 from phonenumbers import PhoneNumberType, ValidationResult
 
-from tunegate.scan.addresses import coordinates, ip_address, mac_address
+from tunegate.scan.addresses import coordinates, ip_address, mac_address, mac_address_labelled
 from tunegate.scan.births import birth_date, is_date
+from tunegate.scan.documents import (
+    cn_passport,
+    document,
+    passport,
+    passport_grouped,
+    taiwan_permit,
+)
 from tunegate.scan.engine import Candidate, Validator
 from tunegate.scan.folding import compact
 from tunegate.scan.reserved import is_reserved, resident_check_digit, without_extension
-from tunegate.scan.rules import load_words
+from tunegate.scan.samples import SAMPLES, trivial
 
-_SAMPLES = load_words("samples")
 _PUBLIC_LINES = frozenset(
     {
         PhoneNumberType.TOLL_FREE,
@@ -47,25 +52,21 @@ _DIALLED = re.compile(r"\+(?: ?(?!86)[0-9]{1,3}(?:\)[ .-]?| ?\([0-9]\) ?|[ .-]))
 # A term of a sum, a signed decimal, an order number with zeros in front
 _NO_DIALLING = re.compile(r"\+ |\+[0-9]{1,3}\.[0-9]+$|00[0-9]+$")
 _PREFIX = re.compile(r"^\(?00 ?")
+_JOINED_LEFT, _JOINED_RIGHT = re.compile(r"[0-9][.-]$"), re.compile(r"\.[0-9]")
+_CHAIN_LEFT, _CHAIN_RIGHT = re.compile(r"[0-9A-Za-z][-_/]$"), re.compile(r"[-_][0-9A-Za-z]")
 _MATH_LEFT = re.compile(r"(?:[*×÷^$¥￥€£]\s*|=\s+-?)$")
 _MATH_RIGHT = re.compile(r"\s*(?:[=*×÷^%+]|元|块|美元|美金|人民币|欧元|万|亿|千克|公里|吨)")
-
-
-def _trivial(digits: str) -> bool:
-    """Repeated or counting digits, and numbers that manuals print as samples."""
-    steps = {(int(b) - int(a)) % 10 for a, b in pairwise(digits)}
-    return steps in ({1}, {9}) or len(set(digits[-8:])) == 1 or digits in _SAMPLES["numbers"]
 
 
 def _is_part(candidate: Candidate) -> bool:
     """The number is a piece of something longer: a decimal, a version, a chain, a link, a sum."""
     left = candidate.before(80)
     right = candidate.text[candidate.end : candidate.end + 4]
-    if re.search(r"[0-9][.-]$", left) or re.match(r"\.[0-9]", right):
+    if _JOINED_LEFT.search(left) or _JOINED_RIGHT.match(right):
         return True
     if candidate.context:
         return False
-    chained = re.search(r"[0-9A-Za-z][-_/]$", left) or re.match(r"[-_][0-9A-Za-z]", right)
+    chained = _CHAIN_LEFT.search(left) or _CHAIN_RIGHT.match(right)
     return bool(chained or _URL.search(left) or _MATH_LEFT.search(left) or _MATH_RIGHT.match(right))
 
 
@@ -73,7 +74,7 @@ def resident_id(candidate: Candidate) -> float:
     """18 characters: province, date of birth, ISO 7064 check digit."""
     value = compact(candidate.value)
     date = is_date(int(value[6:10]), int(value[10:12]), int(value[12:14]))
-    known = value[:2] in _SAMPLES["provinces"] and date
+    known = value[:2] in SAMPLES["provinces"] and date
     return candidate.confidence if known and resident_check_digit(value[:17]) == value[17] else 0
 
 
@@ -81,13 +82,13 @@ def resident_id_15(candidate: Candidate) -> float:
     """15 digits, issued until 1999: province and date of birth; no check digit, so by label."""
     value = compact(candidate.value)
     date = is_date(1900 + int(value[6:8]), int(value[8:10]), int(value[10:12]))
-    return candidate.confidence if value[:2] in _SAMPLES["provinces"] and date else 0
+    return candidate.confidence if value[:2] in SAMPLES["provinces"] and date else 0
 
 
 def uscc(candidate: Candidate) -> float:
     """Unified social credit code: province and MOD 31 check character."""
     value = compact(candidate.value)
-    known = value[2:4] in _SAMPLES["provinces"] or value[2:4] in ("10", "00")
+    known = value[2:4] in SAMPLES["provinces"] or value[2:4] in ("10", "00")
     vague = value.isdigit() and not candidate.context
     return candidate.confidence if known and not vague and stdnum.cn.uscc.is_valid(value) else 0
 
@@ -95,32 +96,32 @@ def uscc(candidate: Candidate) -> float:
 def card(candidate: Candidate) -> float:
     """The Luhn check, on top of the issuer range that the pattern holds."""
     value = compact(candidate.value)
-    if not stdnum.luhn.is_valid(value) or _trivial(value) or _is_part(candidate):
+    if not stdnum.luhn.is_valid(value) or trivial(value) or _is_part(candidate):
         return 0
     # 4242 4242 …, 6212 1212 …: hardly any digits of its own.
     return candidate.confidence if len(set(value)) > 3 else 0
 
 
-_NEXT_IMEI = re.compile(
-    r"(?:imei|串号|串码|设备号)[^\n]{0,24}?(?:[0-9]{2}-?[0-9]{6}-?[0-9]{6}-?[0-9]\s*"
-    r"(?:[、,，/;；&+|]|and|or|和|及|与|以及)\s*(?:and\s*)?)+$",
-    re.IGNORECASE,
-)
-
-
 def imei(candidate: Candidate) -> float:
-    """A device number: Luhn, by label, or next to one with a label."""
+    """A device number: Luhn, by label."""
     value = compact(candidate.value)
-    labelled = candidate.context or _NEXT_IMEI.search(candidate.before(96))
-    valid = labelled and stdnum.luhn.is_valid(value) and not _trivial(value)
+    valid = candidate.context and stdnum.luhn.is_valid(value) and not trivial(value)
     return candidate.confidence if valid else 0
+
+
+def _goes_on(candidate: Candidate) -> bool:
+    """Groups of digits begin before it: 3520 9900 1761 481. Five could be a postcode."""
+    left = candidate.before(5)
+    return " " in candidate.value and re.search(r"(?<![0-9])[0-9]{3,4} $", left) is not None
 
 
 def mobile(candidate: Candidate) -> float:
     """A mainland mobile number that could be somebody's."""
     value = compact(candidate.value)[-11:]
     other_country = candidate.value[0] == "1" and _DIALLED.search(candidate.before(10))
-    plain = other_country or _trivial(value) or _is_part(candidate)
+    # 1 3 9 … inside a longer row of digits
+    inner = candidate.value[1] == " " and re.search(r"[0-9] $", candidate.before(2))
+    plain = other_country or inner or trivial(value) or _is_part(candidate)
     return 0 if plain else candidate.confidence
 
 
@@ -129,7 +130,13 @@ def _phone(candidate: Candidate, region: str | None) -> float:
     value = candidate.value
     reserved = is_reserved("phone", value) or is_reserved("mobile_number", value)
     dialled = region is not None and _DIALLED.search(candidate.before(10))
-    if reserved or dialled or _is_part(candidate) or _trivial(compact(without_extension(value))):
+    if (
+        reserved
+        or dialled
+        or _goes_on(candidate)
+        or _is_part(candidate)
+        or trivial(compact(without_extension(value)))
+    ):
         return 0
     try:
         number = phonenumbers.parse(_PREFIX.sub("+", value) if region is None else value, region)
@@ -182,36 +189,49 @@ def phone_gb(candidate: Candidate) -> float:
 
 def phone_cn(candidate: Candidate) -> float:
     """A mainland landline; its pattern holds the plan: area code, then a number from 2 to 8."""
-    plain = _trivial(compact(candidate.value)) or is_reserved("phone", candidate.value)
-    return 0 if plain or _is_part(candidate) else candidate.confidence
+    plain = trivial(compact(candidate.value)) or is_reserved("phone", candidate.value)
+    return 0 if plain or _goes_on(candidate) or _is_part(candidate) else candidate.confidence
 
 
 _PHONE_LABEL = re.compile(
-    r"(?:(?<![A-Za-z])(?:(?:tele|cell|mobile)?\s?phone|tele?|ph|mob(?:ile)?|cell(?:ular)?|call|dial(?:led)?"
+    r"(?:(?<![A-Za-z])(?:(?:tele|cell|mobile)?\s?phones?|tele?|ph|mob(?:iles?)?|cell(?:ular)?|call|dial(?:led)?"
     r"|ring|rang|fax|text(?:ed)?|sms|whatsapp|viber|contact|reach|landline|direct line|voicemail)"
+    r"|(?:^|[\n|·•])\s*[tm](?=\s?[:：])|(?<![A-Za-z])call ?back"
+    r"|(?<![A-Za-z])(?:best|good|new|daytime|evening|home|work|office|emergency) number"
     r"|电话|電話|手机|手機|座机|固话|宅电|传真|致电|拨打|打给|联系方式|联系人|联系|联络|来电|回电|回拨|短信)"
-    r"(?:号码|号|是|为|numbers?|no|num|nr|me|us|him|her|them|at|on|is|was|to"
-    r"|[\s:：#.,()（）\"'“”=_*|-])*$",
+    r"(?:号码|号|是|为|numbers?(?:\(s\))?|no|num|nr|me|us|him|her|them|at|on|is|was|to"
+    r"|[\s:：#.,?？()（）\"'“”=_*|>…·-])*$",
     re.IGNORECASE,
 )
-_SERVICE = re.compile(r"1?(?:[48]00|8(\d)\1|900)\d{7}|(?:18|19|20)\d\d[01]\d[0-3]\d")
+# Service lines, dates, seconds since 1970
+_SERVICE = re.compile(
+    r"1?(?:[48]00|8(\d)\1|900)\d{7}|(?:18|19|20)\d\d[01]\d[0-3]\d|1[4-9]\d{8}|1[38]00\d{6}"
+    r"|0(?:[389]00|33[03]|34[45]|808|84[345]|87[01]|180)\d*"
+)
+_COUNTED = re.compile(
+    r"\s?(?:(?:users|people|cells|customers|times|records|rows|views|copies|units|items|votes|bytes|per"
+    r"|kg|km|ms|tons|tonnes)(?![a-z])|次|条|份|页|个(?!人))",
+    re.IGNORECASE,
+)
 
 
 def phone_labelled(candidate: Candidate) -> float:
     """A number of unknown country right after its label: no service line, date, years or series."""
     value, number = candidate.value, compact(candidate.value)
-    right = candidate.text[candidate.end : candidate.end + 4]
+    right = candidate.text[candidate.end : candidate.end + 12]
     if (
-        not candidate.led_by(_PHONE_LABEL, 24)
+        not candidate.led_by(_PHONE_LABEL, 48)
+        or _COUNTED.match(right)
         or re.match(r"[ ./-]?[0-9]", right)
         or _MATH_RIGHT.match(right)
     ):
         return 0
     kinds = ("phone", "mobile_number", "us_ssn", "uk_nhs")
     years = all(re.fullmatch(r"(?:19|20)\d\d", group) for group in re.split("[ -]", value))
-    plain = _SERVICE.fullmatch(number) or _trivial(number) or _is_part(candidate) or years
+    short = len(number) < (9 if number[0] == "0" else 7)
+    plain = _SERVICE.fullmatch(number) or trivial(number) or _is_part(candidate) or years
     reserved = any(is_reserved(kind, value) for kind in kinds)
-    return 0 if plain or reserved or len(number) < 7 else candidate.confidence
+    return 0 if plain or reserved or short else candidate.confidence
 
 
 def email(candidate: Candidate) -> float:
@@ -219,10 +239,10 @@ def email(candidate: Candidate) -> float:
     local, _, domain = candidate.value.lower().rpartition("@")
     left = candidate.before(80)
     placeholder = (
-        local in _SAMPLES["mailboxes"]
+        local in SAMPLES["mailboxes"]
         or (len(local) > 1 and len(set(local)) == 1)
         or _PLACEHOLDER_DOMAINS.match(domain)
-        or domain.rpartition(".")[2] in _SAMPLES["file_endings"]
+        or domain.rpartition(".")[2] in SAMPLES["file_endings"]
     )
     login = re.search(r"://[!-~]*$", left)
     if placeholder or login or ".." in candidate.value or is_reserved("email", candidate.value):
@@ -233,7 +253,7 @@ def email(candidate: Candidate) -> float:
 def email_role(candidate: Candidate) -> float:
     """A mailbox of an office, not of a person."""
     local = candidate.value.lower().partition("@")[0]
-    return email(candidate) if local in _SAMPLES["roles"] else 0
+    return email(candidate) if local in SAMPLES["roles"] else 0
 
 
 def iban(candidate: Candidate) -> float:
@@ -246,7 +266,7 @@ def ssn(candidate: Candidate) -> float:
     """Numbers that the Social Security Administration may have given out."""
     value = compact(candidate.value)
     never = value[:3] in ("000", "666") or value[0] == "9" or value[3:5] == "00"
-    plain = never or value[5:] == "0000" or _trivial(value) or _is_part(candidate)
+    plain = never or value[5:] == "0000" or trivial(value) or _is_part(candidate)
     return 0 if plain else candidate.confidence
 
 
@@ -254,66 +274,16 @@ def nino(candidate: Candidate) -> float:
     """Prefixes that HMRC gives out."""
     value = compact(candidate.value)
     never = value[:2] in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ") or is_reserved("uk_nino", value)
-    return 0 if never or _trivial(value[2:8]) else candidate.confidence
+    return 0 if never or trivial(value[2:8]) else candidate.confidence
 
 
 def nhs(candidate: Candidate) -> float:
     """Ten digits with a MOD 11 check digit, and no telephone number abroad."""
     value = compact(candidate.value)
     part = _is_part(candidate) or re.search(r"[0-9] $", candidate.before(2))
-    if part or _trivial(value) or is_reserved("uk_nhs", value):
+    if part or trivial(value) or is_reserved("uk_nhs", value):
         return 0
     return candidate.confidence if stdnum.gb.nhs.is_valid(value) else 0
-
-
-_FOREIGN = re.compile(
-    r"(?:[美英法德韩泰]国|日本|俄罗斯|加拿大|澳大利亚|印度|意大利|西班牙|新加坡|马来西亚|越南|菲律宾|墨西哥"
-    r"|瑞士|巴西|外国|外籍|境外|(?<![A-Za-z])(?:us|usa|uk|foreign|french|german|dutch|thai|swiss|greek"
-    r"|(?!chinese|these)[a-z]+(?:ian|ean|ish|ese|can|ino)))\s?(?:护照|passports?)(?![a-z]).{0,12}$",
-    re.IGNORECASE,
-)
-_PASSPORT_LABEL = re.compile(
-    r"(?:护照|護照|旅行证件|(?<![a-z])(?:passports?|ppt|pp|travel doc(?:ument)?s?))"
-    r"(?:号码|编号|号|是|为|numbers?|no|num|nr|id|is|was|[\s:：#.,()（）\"'“”=_*|-])*$",
-    re.IGNORECASE,
-)
-_PASSPORT = re.compile(r"[A-Z]{1,3}[0-9]{6,8}[A-Z]?|[0-9]{9}|[0-9]{2}[A-Z]{2}[0-9]{5}")
-_PASSPORT_FAR = re.compile(r"[A-Z]{1,2}[0-9]{7,8}")  # told from other words without a label
-_PASSPORT_NEAR = re.compile(
-    r"护照|護照|旅行证件|passport|(?<![a-z])(?:ppt|pp|travel doc)", re.IGNORECASE
-)
-
-
-def document(candidate: Candidate) -> float:
-    """A passport or permit by its label; the shape alone says little."""
-    serial = re.sub(r"\D", "", candidate.value)
-    plain = is_reserved("passport", candidate.value) or _trivial(serial)
-    return 0 if plain else candidate.confidence
-
-
-def cn_passport(candidate: Candidate) -> float:
-    """A Chinese passport: the shape of its number, and no other country's name at the label."""
-    return 0 if candidate.led_by(_FOREIGN, 40) else document(candidate)
-
-
-def passport(candidate: Candidate) -> float:
-    """Any country's: usual shapes near the word, others right after it; no date."""
-    value = compact(candidate.value)
-    labelled = candidate.led_by(_PASSPORT_LABEL, 24)
-    date = len(value) == 8 and re.match(r"(?:19|20)\d{6}$", value)
-    right = candidate.text[candidate.end : candidate.end + 12]
-    near = labelled or candidate.led_by(_PASSPORT_NEAR, 24) or _PASSPORT_NEAR.search(right)
-    shape = _PASSPORT if near else _PASSPORT_FAR
-    shaped = shape.fullmatch(value) and (labelled or len(value) > 6)
-    loose = labelled and sum(char.isdigit() for char in value) >= 4
-    return document(candidate) if (shaped or loose) and len(value) <= 9 and not date else 0
-
-
-def passport_grouped(candidate: Candidate) -> float:
-    """Written in groups, right after its label; NO and NR belong to that."""
-    labelled = candidate.led_by(_PASSPORT_LABEL, 24)
-    word = re.match(r"(?:NO|NR|ID|PP|IS|OF|ON|TO|AT|BY)[ -]", candidate.value)
-    return document(candidate) if labelled and not word else 0
 
 
 def plate(candidate: Candidate) -> float:
@@ -324,14 +294,29 @@ def plate(candidate: Candidate) -> float:
 
 
 def qq_number(candidate: Candidate) -> float:
-    """A QQ number by its label."""
+    """A QQ number by its label; QQ 12 34 56 C is what forms print as an insurance number."""
     value = candidate.value
-    return 0 if _trivial(value) or is_reserved("qq_number", value) else candidate.confidence
+    printed = re.match(
+        r"[ ./-]?[A-D](?![A-Za-z])", candidate.text[candidate.end : candidate.end + 3]
+    )
+    plain = trivial(value) or is_reserved("qq_number", value) or (len(value) == 6 and printed)
+    return 0 if plain else candidate.confidence
 
 
 _QQ_HEAD = re.compile(r"^\W*(?:qq|扣扣)(?:号码|账号|号|numbers?|no|id|[\s_.:：])*$", re.IGNORECASE)
-_WECHAT_HEAD = re.compile(
-    r"^\W*(?:微信|wechat|wxid|vx)(?:号码|账号|号|numbers?|no|id|account|[\s_.:：])*$", re.IGNORECASE
+_WECHAT_LABEL = re.compile(
+    r"(?:(?:微信|[薇威v]信|we ?chat|weixin|(?<![a-z])(?:wxid|vx|wx))"
+    r"(?:号码|[账帐]?号|numbers?|no|id|account|[\s_.])*"
+    r"(?:[/／][\w ]{1,12}|[(（][^()（）\n]{1,12}[)）]\s?)?"
+    r"|(?:^|[\n|·,，;；、(（“\"'\u4e00-\u9fff]\s*)加?v(?=\s?[:：]))"
+    r"[\s:：=\"'“”—-]*$",
+    re.IGNORECASE,
+)
+_WECHAT_BEHIND = re.compile(r"\s?[(（](?:微信|we ?chat|wx|vx)号?[)）]", re.IGNORECASE)
+_PRODUCT = re.compile(
+    r"(?:version|ver|build|beta|release|android|ios|iphone|ipad|windows|macos|linux|harmony|sdk|api|pay|work"
+    r"|open|mini|wx-)[a-z_-]*\d*(?:[_-].*)?$|.*(?:sdk|api)",
+    re.IGNORECASE,
 )
 
 
@@ -345,12 +330,15 @@ def wechat_id(candidate: Candidate) -> float:
     value = candidate.value
     left = candidate.before(4)
     word = value.isalpha() and not re.search(r"[:：]\s*$", left)
-    return 0 if word or is_reserved("wechat_id", value) else candidate.confidence
+    plain = word or _PRODUCT.match(value) or is_reserved("wechat_id", value)
+    return 0 if plain else candidate.confidence
 
 
-def wechat_id_headed(candidate: Candidate) -> float:
-    """An id in a column or under a line that is headed WeChat."""
-    return wechat_id(candidate) if candidate.labelled_by(_WECHAT_HEAD) else 0
+def wechat_id_labelled(candidate: Candidate) -> float:
+    """An id with its label behind it, abbreviated, or at the head of its column."""
+    right = candidate.text[candidate.end : candidate.end + 12]
+    labelled = candidate.led_by(_WECHAT_LABEL, 32) or _WECHAT_BEHIND.match(right)
+    return wechat_id(candidate) if labelled and 6 <= len(candidate.value) <= 20 else 0
 
 
 VALIDATORS: Mapping[str, Validator] = {
@@ -374,17 +362,19 @@ VALIDATORS: Mapping[str, Validator] = {
         nino,
         nhs,
         document,
+        taiwan_permit,
         cn_passport,
         passport,
         passport_grouped,
         plate,
         ip_address,
         mac_address,
+        mac_address_labelled,
         birth_date,
         coordinates,
         qq_number,
         qq_number_headed,
         wechat_id,
-        wechat_id_headed,
+        wechat_id_labelled,
     )
 }
