@@ -180,7 +180,7 @@ class Checkpoint(Noun, frozen=True, kw_only=True, omit_defaults=False):
     epoch: int
     path: str
     digest: str
-    train_loss: float
+    train_loss: float | None
 
 
 class Arm(Noun, frozen=True, kw_only=True, omit_defaults=False):

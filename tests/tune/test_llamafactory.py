@@ -147,6 +147,7 @@ def test_checkpoints_become_epochs(stage: Stage, adapter: Path) -> None:
         assert sorted(path.name for path in epoch.folder.iterdir()) == [
             "adapter_config.json",
             "adapter_model.safetensors",
+            "epoch.json",
         ]
         saved = load_file(epoch.folder / "adapter_model.safetensors")
         expected = load_file(source / "adapter_model.safetensors")
@@ -154,6 +155,9 @@ def test_checkpoints_become_epochs(stage: Stage, adapter: Path) -> None:
     tokens = 2 * len(stage.examples[0].ids)
     assert (trained.tokens, told[-1]) == (tokens, (tokens, tokens))
     assert sorted(path.name for path in stage.arm.iterdir()) == ["epoch-1", "epoch-2"]
+    stage.leaves()  # an arm on the same data is not trained once more
+    again = stage.train()
+    assert (again.epochs, again.seconds) == (trained.epochs, 0.0)
 
 
 def test_what_died_goes_on(stage: Stage, adapter: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from tunegate import yamlfile
 from tunegate.errors import InputError
 from tunegate.files import rename_folder
@@ -28,6 +30,7 @@ from tunegate.tune.outcome import Epoch, Progress, Trained, summary
 VARIABLE = "TUNEGATE_LLAMAFACTORY"
 _PROGRAM = "llamafactory-cli"
 _KEPT = ("adapter_config.json", "adapter_model.safetensors")
+_STATE = "epoch.json"
 _POLL = 0.5  # seconds between two looks at the log
 _PATIENCE = 10.0  # seconds for a program that is asked to stop
 
@@ -136,6 +139,8 @@ def train(
         VoidError: The weights did not move.
     """
     output = Path(config["output_dir"])
+    if (there := _taken_before(folder)) and not output.exists():
+        return summary(base, examples, there, here=0, seconds=0.0)
     output.mkdir(parents=True, exist_ok=True, mode=0o700)
     before = len(_checkpoints(output))
     whole = sum(len(example.ids) for example in examples)
@@ -230,12 +235,23 @@ def _taken(base: Base, checkpoint: Path, target: Path, number: int) -> Epoch:
     staging.mkdir(parents=True, mode=0o700)
     for name in _KEPT:
         shutil.copy(checkpoint / name, staging / name)
+    loss = _loss(checkpoint, number)
+    (staging / _STATE).write_bytes(msgspec.json.encode({"train_loss": loss}))
     rename_folder(staging, target)
-    return Epoch(number, target, _loss(checkpoint, number))
+    return Epoch(number, target, loss)
 
 
-def _loss(checkpoint: Path, number: int) -> float:
-    """Mean of what was logged in this epoch."""
+def _taken_before(folder: Path) -> list[Epoch]:
+    """The epochs of an earlier call: two arms on the same data and recipe are one training."""
+    paths = {int(path.name.removeprefix("epoch-")): path for path in folder.glob("epoch-*")}
+    return [
+        Epoch(n, paths[n], msgspec.json.decode((paths[n] / _STATE).read_bytes())["train_loss"])
+        for n in sorted(paths)
+    ]
+
+
+def _loss(checkpoint: Path, number: int) -> float | None:
+    """Mean of what was logged in this epoch, or the last that was logged at all."""
     state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     logged = [
         float(line["loss"])
@@ -244,4 +260,4 @@ def _loss(checkpoint: Path, number: int) -> float:
     ]
     last = [float(line["loss"]) for line in state["log_history"] if "loss" in line][-1:]
     values = logged or last
-    return sum(values) / len(values) if values else float("nan")
+    return sum(values) / len(values) if values else None

@@ -14,11 +14,11 @@ Progress = Callable[[int, int], None]  # tokens done, tokens in all
 
 
 class Epoch(NamedTuple):
-    """One checkpoint: its epoch (from 1), folder and mean loss a target token."""
+    """One checkpoint: its epoch (from 1), folder and mean loss a target token, if known."""
 
     epoch: int
     folder: Path
-    train_loss: float
+    train_loss: float | None
 
 
 class Trained(NamedTuple):
