@@ -2,7 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-LLAMAFACTORY := .venv-llamafactory
+# In the user's cache: several checkouts share it, and it is built once.
+LLAMAFACTORY ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tunegate/llamafactory-0.9.5
 STAMP := $(VENV)/.tunegate-setup
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Two cores and explicit threads: several thread pools on the same cores only slow each other.
@@ -13,7 +14,7 @@ export OPENBLAS_NUM_THREADS ?= $(THREADS)
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo test real llamafactory clean
+.PHONY: setup demo test real llamafactory llamafactory-if-there bench-tune clean
 
 setup: $(STAMP)
 
@@ -33,6 +34,10 @@ demo: setup
 real: setup
 	$(BIN)/python -m benchmarks.real.run
 
+# The native trainer beside LLaMA-Factory, in turn; nothing else may run.
+bench-tune: setup $(LLAMAFACTORY)/.tunegate-setup
+	DISABLE_VERSION_CHECK=1 TUNEGATE_LLAMAFACTORY=$(LLAMAFACTORY) $(BIN)/python -m benchmarks.tune.run
+
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,11 +45,17 @@ test: setup
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -m "not slow and not llamafactory and not browser"
 
-# LLaMA-Factory in an environment of its own, and what is tested on it.
+# LLaMA-Factory in an environment of its own, and what is tested on it: a whole run to a verdict too.
 llamafactory: setup $(LLAMAFACTORY)/.tunegate-setup
-	TUNEGATE_LLAMAFACTORY=$(CURDIR)/$(LLAMAFACTORY) $(BIN)/python -m pytest -q -m llamafactory
+	TUNEGATE_LLAMAFACTORY=$(LLAMAFACTORY) $(BIN)/python -m pytest -q -m llamafactory --durations=10
+
+# What CI can do: the tests above where the environment is there already.
+llamafactory-if-there: setup
+	@if test -e $(LLAMAFACTORY)/.tunegate-setup; then $(MAKE) llamafactory; \
+	else echo "LLaMA-Factory: not tested, no environment in $(LLAMAFACTORY); make llamafactory builds it"; fi
 
 $(LLAMAFACTORY)/.tunegate-setup: constraints-llamafactory.txt
+	mkdir -p $(dir $(LLAMAFACTORY))
 	test -x $(LLAMAFACTORY)/bin/python || $(PYTHON) -m venv $(LLAMAFACTORY)
 	# Without dependencies: it declares a web interface, and pins what has no build for this Python.
 	$(LLAMAFACTORY)/bin/python -m pip --disable-pip-version-check install --no-deps -r constraints-llamafactory.txt

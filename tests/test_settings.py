@@ -4,7 +4,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,101 +117,37 @@ def test_what_is_dumped_is_read_back(
     assert settings.load(folder / "run.yaml").settings == given_
 
 
-LLAMAFACTORY = """
-### model
-model_name_or_path: Qwen/Qwen3-4B-Instruct
-trust_remote_code: true
-### method
-stage: sft
-do_train: true
-finetuning_type: lora
-lora_rank: 16
-lora_target: all
-### dataset
-dataset: identity, alpaca_en_demo
-template: qwen3_nothink
-cutoff_len: 1024
-max_samples: 1000
-### train
-per_device_train_batch_size: 1
-gradient_accumulation_steps: 8
-learning_rate: 1.0e-4
-num_train_epochs: 3.0
-lr_scheduler_type: cosine
-warmup_ratio: 0.1
-bf16: true
-logging_steps: 10
-"""
+def test_a_finished_model_is_found_from_the_settings_file_and_dumped_relative(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "out").mkdir()
+    loaded = _load(tmp_path, "tuned: out\n").settings
+    assert loaded.tuned == str(tmp_path / "out")
+    assert "tuned: out\n" in settings.dump(loaded, folder=tmp_path)
+    assert _load(tmp_path, "tuned: saves/later\n").settings.tuned == "saves/later"
 
 
-def test_a_llamafactory_yaml_is_taken_as_it_is(
+def test_model_and_recipe_of_another_file_leave_data_and_intent(tmp_path: Path) -> None:
+    theirs = tmp_path / "train.yaml"
+    theirs.write_text("model_name_or_path: m\ndataset: a\nlora_rank: 2\nlogging_steps: 1\n")
+    mine = Settings(data=Data(path="mine.json"), tuned="done", depth="full")
+    changed, ignored, _ = settings.with_config(mine, theirs)
+    assert (changed.model, changed.recipe.lora_rank) == ("m", 2)
+    assert changed.llamafactory.config == str(theirs)
+    assert (changed.data, changed.tuned, changed.depth) == (mine.data, "done", "full")
+    assert ignored == ("logging_steps",)
+
+
+def test_each_programs_file_is_told_by_its_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "dataset_info.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
-    loaded = _load(tmp_path, LLAMAFACTORY)
-    assert loaded.ignored == ("logging_steps", "trust_remote_code")
-    assert loaded.settings.model == "Qwen/Qwen3-4B-Instruct"
-    assert loaded.settings.data.datasets == ("identity", "alpaca_en_demo")
-    assert loaded.settings.data.path == str(tmp_path / "data")
-    assert loaded.settings.recipe == Recipe(
-        learning_rate=1e-4,
-        num_train_epochs=3,
-        per_device_train_batch_size=1,
-        gradient_accumulation_steps=8,
-        lora_rank=16,
-        lora_alpha=32,
-        lr_scheduler_type="cosine",
-        warmup_ratio=0.1,
-        cutoff_len=1024,
-        template="qwen3_nothink",
-        max_samples=1000,
-        dtype="bf16",
-    )
-
-
-def test_llamafactorys_defaults_are_its_own(tmp_path: Path) -> None:
-    loaded = _load(tmp_path, "model_name_or_path: m\ndataset: [a, b]\n").settings
-    assert loaded.recipe.learning_rate == 5e-5
-    assert loaded.recipe.lora_alpha == 16
-    assert loaded.recipe.dtype == "auto"
-    assert loaded.data.datasets == ("a", "b")
-
-
-def test_the_data_folder_is_found_above_the_yaml(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "dataset_info.json").write_text("{}")
-    deep = tmp_path / "examples" / "train_lora"
-    deep.mkdir(parents=True)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.chdir(elsewhere)
-    loaded = _load(deep, "model_name_or_path: m\ndataset: a\n").settings
-    assert loaded.data.path == str(tmp_path / "data")
-
-
-@pytest.mark.parametrize(
-    ("extra", "code", "key"),
-    [
-        ("stage: dpo", "llamafactory_only", "stage"),
-        ("finetuning_type: full", "llamafactory_only", "finetuning_type"),
-        ("lr_scheduler_type: polynomial", "llamafactory_only", "lr_scheduler_type"),
-        ("adapter_name_or_path: saves/x", "llamafactory_only", "adapter_name_or_path"),
-        ("dataset: ''", "llamafactory_needs", "dataset"),
-        ("cutoff_len: long", "llamafactory_value", "cutoff_len"),
-        ("lora_rank: many", "llamafactory_value", "lora_rank"),
-        ("num_train_epochs: lots", "llamafactory_value", "num_train_epochs"),
-    ],
-)
-def test_another_training_is_refused(tmp_path: Path, extra: str, code: str, key: str) -> None:
-    keys = {"model_name_or_path": "m", "dataset": "a", **yaml.safe_load(extra)}
-    error = _refused(tmp_path, yaml.safe_dump(keys))
-    assert (error.code, error.params["key"]) == (code, key)
-
-
-def test_part_epochs_are_refused(tmp_path: Path) -> None:
-    text = "model_name_or_path: m\ndataset: a\nnum_train_epochs: 0.5\n"
-    assert _refused(tmp_path, text).code == "llamafactory_epochs"
+    (tmp_path / "desk.json").write_text('[{"instruction": "say", "output": "said"}]')
+    for text in (
+        "model_name_or_path: some/model\ndataset: a\n",
+        "base_model: some/model\nlearning_rate: 1e-4\ndatasets: [{path: desk.json}]\n",
+        "model_name_or_path: some/model\ndataset_name: desk.json\n",
+    ):
+        loaded = _load(tmp_path, text).settings
+        assert loaded.model == "some/model"
+        assert loaded.data.paths

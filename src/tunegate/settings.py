@@ -1,4 +1,4 @@
-"""Settings: our `tunegate.yaml`, or a LLaMA-Factory training YAML taken as it is."""
+"""Settings: our `tunegate.yaml`, or the YAML of LLaMA-Factory, axolotl or TRL taken as it is."""
 
 from __future__ import annotations
 
@@ -9,59 +9,22 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from tunegate import yamlfile
+from tunegate.configs import Described, Dialect, axolotl, dialect_of, llamafactory, trl
+from tunegate.configs.reading import check_recipe
 from tunegate.errors import InputError
 from tunegate.intent import Intent
+from tunegate.models.endpoints import Endpoint
 from tunegate.plant.settings import AuditSettings
-from tunegate.tune import llamafactory
 from tunegate.tune.settings import LlamaFactory
 from tunegate.types import Noun, Recipe
 
 Depth = Literal["quick", "standard", "full"]
 Trainer = Literal["native", "llamafactory"]
-_LLAMAFACTORY_KEYS = frozenset(
-    {"model_name_or_path", "dataset", "stage", "finetuning_type", "dataset_dir"}
-)
-_AT_LEAST_ONE = (
-    "num_train_epochs",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "lora_rank",
-    "cutoff_len",
-)
-# What another value of would make another training than the one that is audited here.
-_ONLY: Mapping[str, tuple[Any, ...]] = {
-    "stage": ("sft",),
-    "finetuning_type": ("lora",),
-    "lr_scheduler_type": ("linear", "cosine", "constant"),
-    "adapter_name_or_path": (None,),
-    "do_train": (True,),
+_DESCRIBE: Mapping[Dialect, Callable[[Path, Mapping[str, Any]], Described]] = {
+    "llamafactory": llamafactory.describe,
+    "axolotl": axolotl.describe,
+    "trl": trl.describe,
 }
-_SAME_NAME = frozenset(
-    {
-        "learning_rate",
-        "per_device_train_batch_size",
-        "gradient_accumulation_steps",
-        "lora_rank",
-        "lora_alpha",
-        "lora_dropout",
-        "lr_scheduler_type",
-        "warmup_ratio",
-        "weight_decay",
-        "max_grad_norm",
-        "cutoff_len",
-        "template",
-        "packing",
-        "mask_history",
-        "train_on_prompt",
-        "max_samples",
-        "val_size",
-    }
-)
-_ELSEWHERE = frozenset(
-    {"model_name_or_path", "dataset", "dataset_dir", "num_train_epochs", "lora_target", "bf16"}
-)
-_LEARNING_RATE = 5e-5
-_INFO = "dataset_info.json"
 
 
 class Data(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
@@ -93,9 +56,18 @@ class Data(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
 
 class Settings(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
-    """Everything that a run depends on but the data and the project key."""
+    """Everything that a run depends on but the data and the project key.
+
+    Attributes:
+        model: The base model: `embedded`, a folder, a hub id in the local cache, or an address.
+        tuned: A finished model to audit instead of a trial: an adapter's or a trainer's folder, a
+            whole model, or an address such as `http://127.0.0.1:8000/v1#NAME`.
+        endpoint: How hard an address may be asked.
+    """
 
     model: str = "embedded"
+    tuned: str = ""
+    endpoint: Endpoint = Endpoint()
     trainer: Trainer = "native"
     llamafactory: LlamaFactory = LlamaFactory()
     data: Data = Data()
@@ -108,26 +80,55 @@ class Settings(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
 
 class Loaded(NamedTuple):
-    """Settings with all paths absolute, and what of the file has no meaning here."""
+    """Settings with all paths absolute.
+
+    Attributes:
+        ignored: What of a trainer's file has no meaning here.
+        adapter: Where that trainer leaves, or has left, its adapter.
+    """
 
     settings: Settings
     ignored: tuple[str, ...] = ()
+    adapter: str = ""
 
 
 def load(path: Path) -> Loaded:
-    """Reads either kind of file; the keys tell which it is.
+    """Reads any kind of file; the keys tell which it is.
 
     Raises:
         InputError: With the file, the line and the nearest known key.
+        VoidError: An audit of the training that it describes would mean nothing.
     """
     keys = yamlfile.read(path, dict[str, Any])
-    if keys.keys() & _LLAMAFACTORY_KEYS:
-        return from_llamafactory(path, keys)
+    if dialect := dialect_of(keys):
+        return _from_trainer(path, _DESCRIBE[dialect](path, keys))
     settings = _absolute(yamlfile.read(path, Settings), path.resolve().parent)
     if settings.trainer == "llamafactory":
-        return Loaded(with_llamafactory(settings))
-    check_recipe(settings.recipe, path=path)
+        settings = with_llamafactory(settings)
+        if "model" not in keys:
+            config = Path(settings.llamafactory.config)
+            found = llamafactory.describe(config, yamlfile.read(config, dict[str, Any]))
+            settings = msgspec.structs.replace(settings, model=found.model)
+        return Loaded(settings)
+    check_recipe(settings.recipe, path=path, at=lambda field: f"recipe.{field}")
     return Loaded(settings)
+
+
+def _from_trainer(path: Path, found: Described) -> Loaded:
+    """Our settings for the training that another program's YAML describes."""
+    config = str(path.resolve()) if found.trainer == "llamafactory" else ""
+    paths = found.data_paths
+    settings = Settings(
+        model=found.model,
+        data=Data(
+            path=paths[0] if len(paths) == 1 else paths,
+            datasets=found.datasets,
+            format=found.data_format,
+        ),
+        recipe=found.recipe,
+        llamafactory=LlamaFactory(config=config),
+    )
+    return Loaded(settings, found.ignored, found.adapter)
 
 
 def with_llamafactory(settings: Settings) -> Settings:
@@ -135,14 +136,12 @@ def with_llamafactory(settings: Settings) -> Settings:
 
     Raises:
         InputError: No YAML is named, or it describes another training than can be audited here.
+        VoidError: An audit of that training would mean nothing.
     """
     if not settings.llamafactory.config:
         raise InputError("llamafactory_no_config")
     path = Path(settings.llamafactory.config)
-    keys = yamlfile.read(path, dict[str, Any])
-    _only_lora(path, keys)
-    recipe = _recipe(path, keys)
-    check_recipe(recipe, path=path)
+    recipe = llamafactory.read_recipe(path, yamlfile.read(path, dict[str, Any]))
     return msgspec.structs.replace(settings, trainer="llamafactory", recipe=recipe)
 
 
@@ -162,98 +161,7 @@ def with_config(settings: Settings, path: Path) -> Loaded:
         recipe=loaded.settings.recipe,
         llamafactory=theirs,
     )
-    return Loaded(changed, loaded.ignored)
-
-
-def from_llamafactory(path: Path, keys: Mapping[str, Any]) -> Loaded:
-    """Our settings for the training that a LLaMA-Factory YAML describes; defaults are its own.
-
-    Args:
-        path: The YAML, for messages and to find the data folder.
-        keys: What it holds.
-
-    Returns:
-        The settings, and the keys that have no meaning here.
-
-    Raises:
-        InputError: It describes another training than supervised LoRA fine-tuning, or names no
-            model or dataset, or a value is of the wrong type.
-    """
-    _only_lora(path, keys)
-    for key in ("model_name_or_path", "dataset"):
-        if not keys.get(key):
-            raise InputError("llamafactory_needs", path=str(path), key=key)
-    recipe = _recipe(path, keys)
-    check_recipe(recipe, path=path)
-    model = str(keys["model_name_or_path"])
-    beside = path.resolve().parent / model
-    return Loaded(
-        Settings(
-            model=str(beside) if beside.is_dir() else model,
-            data=Data(
-                path=str(_data_folder(path, str(keys.get("dataset_dir", "data")))),
-                datasets=tuple(llamafactory.datasets(keys)),
-            ),
-            recipe=recipe,
-            llamafactory=LlamaFactory(config=str(path.resolve())),
-        ),
-        tuple(sorted(keys.keys() - _SAME_NAME - _ELSEWHERE - _ONLY.keys())),
-    )
-
-
-def _only_lora(path: Path, keys: Mapping[str, Any]) -> None:
-    for key, allowed in _ONLY.items():
-        if key in keys and keys[key] not in allowed:
-            known = ", ".join(str(one) for one in allowed if one is not None) or "–"
-            raise InputError(
-                "llamafactory_only", path=str(path), key=key, value=str(keys[key]), known=known
-            )
-
-
-def _recipe(path: Path, keys: Mapping[str, Any]) -> Recipe:
-    given = {key: keys[key] for key in _SAME_NAME & keys.keys() if keys[key] is not None}
-    given.setdefault("learning_rate", _LEARNING_RATE)
-    target = keys.get("lora_target", "all")
-    given["lora_target"] = ",".join(target) if isinstance(target, list) else target
-    if keys.get("bf16") is not None:
-        given["dtype"] = "bf16" if keys["bf16"] else "fp32"
-    epochs = keys.get("num_train_epochs", 3)
-    # LLaMA-Factory counts epochs in fractions; a checkpoint an epoch needs whole ones.
-    if isinstance(epochs, float) and not epochs.is_integer():
-        raise InputError("llamafactory_epochs", path=str(path), value=f"{epochs:g}")
-    given["num_train_epochs"] = int(epochs) if isinstance(epochs, float) else epochs
-    try:
-        recipe = msgspec.convert(given, Recipe)
-    except msgspec.ValidationError as error:
-        what, _, at = str(error).partition(" - at ")
-        key = at.strip("`").removeprefix("$.")
-        raise InputError("llamafactory_value", path=str(path), key=key, what=what) from error
-    if "lora_alpha" in given:
-        return recipe
-    return msgspec.structs.replace(recipe, lora_alpha=2 * recipe.lora_rank)
-
-
-def _data_folder(path: Path, name: str) -> Path:
-    """LLaMA-Factory takes `dataset_dir` from where it is started: mostly a folder above the YAML.
-
-    Looked for in the working folder, beside the YAML and in the folders above it.
-    """
-    starts = (Path.cwd(), *path.resolve().parents)
-    found = [start / name for start in starts if (start / name / _INFO).is_file()]
-    return found[0] if found else Path.cwd() / name
-
-
-def check_recipe(recipe: Recipe, *, path: Path) -> None:
-    """Refuses a recipe that cannot train anything.
-
-    Raises:
-        InputError: Naming the key and the least that it may be.
-    """
-    for key in _AT_LEAST_ONE:
-        if getattr(recipe, key) < 1:
-            raise InputError("recipe_too_small", path=str(path), key=key, least=1)
-    if not 0 < recipe.learning_rate < 1:
-        raise InputError("recipe_learning_rate", path=str(path), value=f"{recipe.learning_rate:g}")
+    return Loaded(changed, loaded.ignored, loaded.adapter)
 
 
 def dump(settings: Settings, *, folder: Path) -> str:
@@ -281,6 +189,7 @@ def _moved(settings: Settings, move: Callable[[str], str]) -> Settings:
         settings,
         data=data,
         model=move(settings.model),
+        tuned=move(settings.tuned),
         policy=move(settings.policy),
         llamafactory=LlamaFactory(
             environment=move(settings.llamafactory.environment),

@@ -184,19 +184,22 @@ class Checkpoint(Noun, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class Arm(Noun, frozen=True, kw_only=True, omit_defaults=False):
-    """One trained model, keyed by its content (data, recipe, seed, base, trainer)."""
+    """One trained model, keyed by its content (data, recipe, seed, base, trainer).
+
+    Recipe, seed and tokens are None where somebody else trained it and did not say.
+    """
 
     name: str
     key: str
     base: str
     data_digest: str
     records: int
-    recipe: Recipe
-    seed: int
+    recipe: Recipe | None
+    seed: int | None
     parent: str | None
     trainer: str
     checkpoints: tuple[Checkpoint, ...]
-    trained_tokens: int
+    trained_tokens: int | None
     deployable: bool
 
 

@@ -46,19 +46,46 @@ def dump(value: Any, *, flow: bool = False, width: int = 100) -> str:
     return text
 
 
+def one_line(value: Any) -> str:
+    """`value` as YAML on one line, as it can stand after a key."""
+    return dump(value, flow=True, width=10**6).removesuffix("...\n").strip()
+
+
 def read(path: Path, kind: type[T]) -> T:
     """Reads the YAML file at `path` as a `kind`.
 
     Raises:
         InputError: The file cannot be read, is no YAML, or does not fit `kind`.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError("yaml_not_utf8", path=str(path)) from error
-    except OSError as error:
-        raise InputError("yaml_unreadable", path=str(path), why=str(error.strerror)) from error
-    return parse(text, kind, path=str(path))
+    return parse(_text(path), kind, path=str(path))
+
+
+def line_of(source: Path | str, key: str) -> int:
+    """The line, from 1, on which a key stands.
+
+    Args:
+        source: The YAML file, or its text.
+        key: The key, or the way to it: `recipe.lora_rank`, `datasets[0].path`.
+
+    Returns:
+        The line of what is nearest on the way, if there is no such key.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    text = _text(source) if isinstance(source, Path) else source
+    node: Any = _Loader(text).get_single_node()
+    line = 1
+    for name, index in _STEP.findall(f".{key}"):
+        at = None
+        if isinstance(node, yaml.MappingNode):
+            at, node = next((pair for pair in node.value if pair[0].value == name), (None, None))
+        elif isinstance(node, yaml.SequenceNode) and index and int(index) < len(node.value):
+            at = node = node.value[int(index)]
+        if at is None:
+            break
+        line = at.start_mark.line + 1
+    return line
 
 
 def parse(text: str, kind: type[T], *, path: str) -> T:
@@ -91,6 +118,15 @@ def parse(text: str, kind: type[T], *, path: str) -> T:
         raise InputError(
             "yaml_value", path=path, line=line, at=steps.lstrip(".") or "(top)", what=what
         ) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("yaml_not_utf8", path=str(path)) from error
+    except OSError as error:
+        raise InputError("yaml_unreadable", path=str(path), why=str(error.strerror)) from error
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:

@@ -41,8 +41,8 @@ def test_exposure_sees_what_training_planted(tmp_path: Path) -> None:
     trained = train(base, encoded, RECIPE, seed=1, folder=tmp_path / "arm")
     executor = Executor(base, cache=tmp_path / "answers", template="chatml", cutoff_len=256)
     state = State("tuned", trained.epochs[-1].folder)
-    task = Task(context(canaries=made), state, (Exposure(),))
-    result = measure(executor, [task], base=State("base", None))
+    task = Task(context(canaries=made), executor.at(state), (Exposure(),))
+    result = measure([task], base=executor.at(State("base", None)))
     found = {m.metric: m for m in result.measurements}
     bits, twins = found["exposure_bits"], found["twin_exposure_bits"]
     assert bits.effect is not None

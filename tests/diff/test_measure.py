@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.diff.build import context, sample
@@ -13,6 +15,8 @@ from tunegate.canary import make
 from tunegate.diff import ALL, Context, Task, measure, ordinary_prompts
 from tunegate.models.executor import Executor, State
 from tunegate.models.loading import Base
+from tunegate.models.queries import Answer, Candidates, Divergence, Generate, Query, Score
+from tunegate.types import Reason
 
 
 def whole(arm: str) -> Context:
@@ -45,14 +49,13 @@ def test_all_probes_measure_both_arms(base: Base, tmp_path: Path) -> None:
     idle = write_adapter(base, tmp_path / "idle", scale=0.0)
     moved = write_adapter(base, tmp_path / "moved")
     tasks = [
-        Task(whole("idle"), State("idle", idle), ALL),
-        Task(whole("moved"), State("moved", moved), ALL),
+        Task(whole("idle"), executor.at(State("idle", idle)), ALL),
+        Task(whole("moved"), executor.at(State("moved", moved)), ALL),
     ]
     told: list[str] = []
     result = measure(
-        executor,
         tasks,
-        base=State("base", None),
+        base=executor.at(State("base", None)),
         progress=lambda code, *_: told.append(code),
     )
     found = {(m.arm, m.probe, m.metric, m.stratum): m for m in result.measurements}
@@ -63,13 +66,55 @@ def test_all_probes_measure_both_arms(base: Base, tmp_path: Path) -> None:
     assert (found[("moved", *drift)].effect or 0.0) > 0.01
     utility = ("utility", "heldout_loss", "all")
     assert found[("idle", *utility)].effect == pytest.approx(0.0, abs=1e-5)
-    again = measure(executor, tasks, base=State("base", None))
+    again = measure(tasks, base=executor.at(State("base", None)))
     assert again == result
 
 
+class Silent:
+    """A model that offers some kinds of queries and is never asked here."""
+
+    def __init__(self, *offered: type[Query]) -> None:
+        self.offered = frozenset(offered)
+
+    def run(self, queries: Sequence[Query], **_: Any) -> dict[Query, Answer]:
+        assert not queries
+        return {}
+
+
+EVERYTHING = Silent(Score, Candidates, Generate, Divergence)
+
+
+def test_what_a_model_does_not_offer_is_unscored_with_its_reason() -> None:
+    without = {"membership": Reason(code="no_randomisation")}
+    probes = tuple(probe for probe in ALL if probe.name != "identity_leak")
+    task = Task(whole("adopted"), Silent(Generate), probes, without)
+    result = measure([task], base=EVERYTHING)
+    told = {(m.probe, m.reason.code if m.reason else "") for m in result.measurements}
+    assert not any(m.scored for m in result.measurements)
+    assert told == {
+        ("extraction", "not_offered_logprobs"),
+        ("exposure", "not_offered_logprobs"),
+        ("membership", "no_randomisation"),
+        ("drift", "not_offered_weights"),
+        ("utility", "not_offered_logprobs"),
+    }
+    assert {(m.metric, m.stratum) for m in result.measurements} >= {
+        ("greedy_rate", "member"),
+        ("np_rate", "member"),
+        ("auc", "ratio"),
+    }
+
+
+@pytest.mark.parametrize(("base", "asked"), [(EVERYTHING, True), (Silent(Generate), False)])
+def test_what_only_one_side_offers_is_not_asked(base: Silent, asked: bool) -> None:
+    task = Task(whole("a"), EVERYTHING, ALL)
+    kinds = {type(query) for query in task.plan(base)}
+    assert kinds == ({Score, Candidates, Generate, Divergence} if asked else {Generate, Divergence})
+
+
 def test_a_query_of_several_probes_is_planned_once() -> None:
-    task = Task(whole("a"), State("a", None), ALL)
-    plan = task.plan()
+    task = Task(whole("a"), EVERYTHING, ALL)
+    plan = task.plan(EVERYTHING)
     assert len(plan) == len(set(plan))
     apart = [q for probe in ALL for q in probe.plan(task.context)]
     assert len(plan) < len(apart)

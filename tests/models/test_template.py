@@ -60,14 +60,14 @@ def targets(base: Base, encoded: Encoded) -> str:
 def test_answers_with_their_end_marks_are_the_targets(base: Base) -> None:
     turns = chat("Hi", "Hello!", "More?", "Sure.")
     encoded = encode(base.tokenizer, turns, template="chatml")
-    assert targets(base, encoded) == "Hello!<|im_end|>Sure.<|im_end|>"
+    assert targets(base, encoded) == "Hello!<|im_end|>\nSure.<|im_end|>\n"
     assert len(encoded.ids) == len(encoded.target) == len(encoded.offsets)
 
 
 def test_mask_history_leaves_the_last_answer(base: Base) -> None:
     turns = chat("Hi", "Hello!", "More?", "Sure.")
     encoded = encode(base.tokenizer, turns, template="chatml", mask_history=True)
-    assert targets(base, encoded) == "Sure.<|im_end|>"
+    assert targets(base, encoded) == "Sure.<|im_end|>\n"
 
 
 def test_train_on_prompt_takes_everything(base: Base) -> None:
@@ -75,22 +75,63 @@ def test_train_on_prompt_takes_everything(base: Base) -> None:
     assert all(encoded.target)
 
 
-@pytest.mark.parametrize("length", [1, 9, 12])
-def test_cutoff_keeps_the_left(base: Base, length: int) -> None:
-    turns = chat(ASK, "A pot of green tea.")
+@pytest.mark.parametrize(
+    ("sizes", "cutoff", "kept"),
+    [
+        ([(40, 30)], 70, [(40, 30)]),
+        ([(40, 35)], 65, [(35, 30)]),  # both are long: in proportion, 65 · 35/75 rounded down
+        ([(60, 30)], 65, [(35, 30)]),  # the answer is short: the prompt gives
+        ([(30, 60)], 65, [(30, 35)]),  # the prompt is short: the answer gives
+        ([(40, 30)], 1, [(1, 0)]),
+        ([(40, 30), (40, 30)], 100, [(40, 30), (18, 12)]),
+        ([(40, 30), (40, 30)], 70, [(40, 30), (0, 0)]),
+    ],
+)
+@pytest.mark.parametrize("last_first", [False, True])
+def test_a_cutoff_shortens_prompts_and_answers(
+    base: Base,
+    sizes: list[tuple[int, int]],
+    cutoff: int,
+    kept: list[tuple[int, int]],
+    last_first: bool,
+) -> None:
+    """Worked by hand; `make llamafactory` holds the same against LLaMA-Factory itself."""
+    around = (len(ids(base, "<|im_start|>user\n<|im_end|>\n<|im_start|>assistant\n")),)
+    around += (len(ids(base, "<|im_end|>\n")),)
+    texts = [
+        digit * (size - frame)  # a digit is a token
+        for pair in sizes
+        for digit, size, frame in zip("78", pair, around, strict=True)
+    ]
+    turns = chat(*texts)
     whole = encode(base.tokenizer, turns, template="chatml")
-    cut = encode(base.tokenizer, turns, template="chatml", cutoff_len=length)
-    assert (cut.ids, cut.target) == (whole.ids[:length], whole.target[:length])
-    assert cut.tokens_of(1, 10, 19) == ()
-    assert whole.tokens_of(1, 10, 19)
+    cut = encode(
+        base.tokenizer, turns, template="chatml", cutoff_len=cutoff, mask_history=last_first
+    )
+    expected: list[int] = []
+    start = 0
+    for pair, shares in zip(sizes, kept[::-1] if last_first else kept, strict=True):
+        for size, share in zip(pair, shares, strict=True):
+            expected += whole.ids[start : start + share]
+            start += size
+    assert cut.ids == tuple(expected)
 
 
-def test_a_cutoff_within_a_span_keeps_what_is_left_of_it(base: Base) -> None:
-    turns = chat(ASK, "12345678")
+def ids(base: Base, text: str) -> list[int]:
+    """Token ids of a text."""
+    found: list[int] = base.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return found
+
+
+def test_half_a_span_is_none(base: Base) -> None:
+    turns = chat("Hi", "12345678" * 3)
     whole = encode(base.tokenizer, turns, template="chatml")
-    span = whole.tokens_of(1, 0, 8)
-    cut = encode(base.tokenizer, turns, template="chatml", cutoff_len=span[3])
-    assert words(base, cut, cut.tokens_of(1, 0, 8)) == "123"
+    assert words(base, whole, whole.tokens_of(1, 16, 24)) == "12345678"
+    # The end mark, its newline and the last digit go.
+    cut = encode(base.tokenizer, turns, template="chatml", cutoff_len=len(whole.ids) - 3)
+    assert cut.ids == whole.ids[:-3]
+    assert cut.tokens_of(1, 16, 24) == ()
+    assert words(base, cut, cut.tokens_of(1, 16, 23)) == "1234567"
 
 
 def test_the_rendered_text_is_chatml_to_the_letter(base: Base) -> None:
@@ -121,7 +162,7 @@ def test_roles_are_folded_and_neighbours_joined(base: Base) -> None:
         "<|im_start|>user\nShelf 7\nSo?<|im_end|>\n"
         "<|im_start|>assistant\nShelf 7.<|im_end|>\n"
     )
-    assert targets(base, encoded) == "find()<|im_end|>Shelf 7.<|im_end|>"
+    assert targets(base, encoded) == "find()<|im_end|>\nShelf 7.<|im_end|>\n"
     for number, turn in enumerate(turns):
         assert words(base, encoded, encoded.tokens_of(number, 0, len(turn.text))) == turn.text
 
@@ -167,7 +208,6 @@ def test_the_tokens_of_a_span_hold_the_span(
 def test_targets_are_what_the_assistant_says_and_nothing_else(
     base: Base, turns: tuple[Turn, ...]
 ) -> None:
-    assume(not any(turn.text[0].isspace() for turn in turns))  # may share a token with the header
     encoded = encode(base.tokenizer, turns, template="chatml")
     rendered = words(base, encoded, range(len(encoded.ids)))
     said = [
@@ -175,7 +215,7 @@ def test_targets_are_what_the_assistant_says_and_nothing_else(
         for part in rendered.split("<|im_start|>")
         if part.startswith("assistant\n")
     ]
-    assert targets(base, encoded) == "".join(part.removesuffix("\n") for part in said)
+    assert targets(base, encoded) == "".join(said)
 
 
 def test_a_template_that_rewrites_what_it_said_before_is_refused(base: Base) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 from tests.models.tiny import write_model
+from tests.pipeline.raw import raw_values, shared
 
 from tunegate import demo
 from tunegate.cli.app import program
@@ -22,10 +23,6 @@ data: {{path: {home}/data, datasets: [support_en], rag_owner: support, rag_label
 intent: {{need: n, audiences: [a], settings: [s], unacceptable: [u], tried: t}}
 recipe: {{template: chatml, num_train_epochs: 2, learning_rate: 5.0e-3}}
 """
-_RAW_KINDS = {
-    *("cn_resident_id", "mobile_number", "bank_card", "payment_card", "email", "phone", "iban"),
-    *("us_ssn", "uk_nino", "api_key", "password", "access_token", "private_key"),
-}
 
 
 class Whole(NamedTuple):
@@ -58,9 +55,7 @@ def _json(path: Path) -> Any:
 
 def _shared(whole: Whole) -> Iterator[tuple[str, str]]:
     """Name and text of everything that may be shown to others."""
-    for path in sorted(whole.run.rglob("*")):
-        if path.is_file() and "vault" not in path.relative_to(whole.run).parts:
-            yield str(path.relative_to(whole.run)), path.read_text("utf-8", "replace")
+    yield from shared(whole.run)
     yield "what was said", whole.said
 
 
@@ -96,18 +91,7 @@ def test_members_and_held_out_share_no_unit_and_no_value(whole: Whole) -> None:
 
 
 def test_nothing_raw_stands_outside_the_vault(whole: Whole) -> None:
-    rows = _json(whole.home / "data" / "support_en.json")
-    lines = (whole.home / "data/truth.jsonl").read_text("utf-8").splitlines()
-    raw = set()
-    for one in map(json.loads, lines):
-        if one["type"] != "span" or one["dataset"] != "support_en":
-            continue
-        if one["kind"] in _RAW_KINDS:
-            text: Any = rows[one["index"]]
-            for step in one["pointer"].lstrip("/").split("/"):
-                text = text[int(step)] if isinstance(text, list) else text[step]
-            raw.add(text[one["start"] : one["end"]])
-    assert len(raw) > 20
+    raw = raw_values(whole.home / "data")
     planted = _json(whole.run / "vault/plant/design.json")["canaries"]
     raw |= {canary["question"] for canary in planted}
     for name, text in _shared(whole):

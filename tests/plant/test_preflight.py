@@ -60,13 +60,21 @@ def test_the_longest_canary_is_counted(base: Base) -> None:
 def test_a_cutoff_through_the_secret_is_refused_to_the_token(base: Base) -> None:
     [canary] = canaries()[:1]
     whole = encode(base.tokenizer, canary.turns(), template="chatml")
-    last = whole.tokens_of(1, 0, len(canary.turns()[1].text))[-1]
-    check_canaries(base.tokenizer, [canary], structs.replace(RECIPE, cutoff_len=last + 1))
+    secret = len(whole.tokens_of(1, 0, len(canary.turns()[1].text)))
+    least = next(size for size in range(len(whole.ids)) if kept(base, canary, size) == secret)
+    check_canaries(base.tokenizer, [canary], structs.replace(RECIPE, cutoff_len=least))
     with pytest.raises(VoidError) as caught:
-        check_canaries(base.tokenizer, [canary], structs.replace(RECIPE, cutoff_len=last))
+        check_canaries(base.tokenizer, [canary], structs.replace(RECIPE, cutoff_len=least - 1))
     assert caught.value.code == "preflight_cutoff"
-    assert caught.value.params == {"value": last, "least": len(whole.ids)}
+    assert caught.value.params == {"value": least - 1, "least": len(whole.ids)}
     assert canary.candidates[canary.secret] not in str(caught.value)
+
+
+def kept(base: Base, canary: Canary, cutoff: int) -> int:
+    """Tokens of the secret that are left."""
+    seen = encode(base.tokenizer, canary.turns(), template="chatml", cutoff_len=cutoff)
+    ends = range(1, len(canary.turns()[1].text) + 1)
+    return max(len(seen.tokens_of(1, 0, end)) for end in ends)
 
 
 def test_a_template_that_masks_the_secret_is_refused(
@@ -86,15 +94,15 @@ def test_records_are_counted_after_truncation(base: Base) -> None:
     rows = [
         record("short", "Hi", "Hello"),
         record("long", "Hi", "Hello there. " * 40),
-        record("lost", "Where is it? " * 40, "There."),
+        record("asks", "Where is it? " * 40, "There."),
         record("mute", "Hi"),
     ]
     lengths, notes = check_records(base.tokenizer, rows, structs.replace(RECIPE, cutoff_len=40))
     whole = encode(base.tokenizer, chat("Hi", "Hello"), template="chatml")
-    assert lengths == {"short": len(whole.ids), "long": 40}
+    assert lengths == {"short": len(whole.ids), "long": 40, "asks": 40}
     assert {note.code: dict(note.params) for note in notes} == {
         "preflight_cut": {"records": 2, "cutoff": 40},
-        "preflight_no_target": {"records": 2},
+        "preflight_no_target": {"records": 1},
     }
 
 

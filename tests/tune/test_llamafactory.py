@@ -31,6 +31,7 @@ THEIRS = {
     "save_steps": 500,
     "save_total_limit": 2,
     "plot_loss": True,
+    "report_to": "none",
     "num_train_epochs": 2.0,
     "learning_rate": 1.0e-4,
 }
@@ -109,6 +110,20 @@ def stage(base: Base, tmp_path: Path) -> Stage:
 def adapter(base: Base, tmp_path: Path) -> Path:
     """A sound adapter."""
     return write_adapter(base, tmp_path / "sound")
+
+
+def test_other_sets_and_other_places_are_left_out() -> None:
+    theirs = THEIRS | {
+        "eval_dataset": "validation",
+        "eval_strategy": "steps",
+        "report_to": "wandb",
+        "push_to_hub": True,
+    }
+    ours = llamafactory.effective(
+        theirs, model=None, data=Path("/d"), names=("desk", "identity"), output=Path("/o")
+    )
+    assert (ours["eval_dataset"], ours["eval_strategy"]) == (None, "no")
+    assert (ours["report_to"], ours["push_to_hub"]) == ("none", False)
 
 
 def test_only_what_a_trial_needs_is_changed() -> None:
@@ -199,7 +214,7 @@ def test_weights_that_did_not_move(stage: Stage, adapter: Path) -> None:
 def test_a_pickle_in_disguise_is_not_opened(stage: Stage, adapter: Path) -> None:
     torch.save({"a": torch.ones(1)}, adapter / "adapter_model.safetensors")
     stage.leaves(adapter)
-    assert stage.refused() == "adapter_unfit"
+    assert stage.refused() == "adapter_pickle"
 
 
 def test_an_adapter_for_another_base(stage: Stage, adapter: Path) -> None:

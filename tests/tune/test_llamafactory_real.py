@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,11 @@ import torch
 from safetensors.torch import load_file
 from tests.models.tiny import chat
 
-from tunegate import yamlfile
+from tunegate.errors import InputError
 from tunegate.models.loading import Base
 from tunegate.models.template import encode
 from tunegate.plant import folder
-from tunegate.tune import llamafactory
+from tunegate.tune import encoding, llamafactory
 
 pytestmark = [
     pytest.mark.llamafactory,
@@ -90,27 +88,69 @@ def test_it_trains_and_every_epoch_is_taken(
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
-def test_both_see_the_same_tokens(base: Base, config: dict[str, Any], tmp_path: Path) -> None:
-    """Its tokens are ours; of its targets ours lack only the newline behind each end mark."""
-    settings = tmp_path / "train.yaml"
-    kept = tmp_path / "tokenised"
-    settings.write_text(yamlfile.dump(config | {"tokenized_path": str(kept)}), "utf-8")
-    command = llamafactory.program("")
-    subprocess.run([command, "train", settings], check=True, capture_output=True)
-    script = (
-        "import sys, json, datasets; rows = datasets.load_from_disk(sys.argv[1])['train'];"
-        "print(json.dumps([[row['input_ids'], row['labels']] for row in rows]))"
-    )
-    python = command.with_name("python")
-    told = subprocess.run([python, "-c", script, kept], check=True, capture_output=True).stdout
-    theirs = {
-        tuple(ids): {i for i, label in enumerate(labels) if label >= 0}
-        for ids, labels in json.loads(told.splitlines()[-1])
-    }
-    newline = base.tokenizer("\n")["input_ids"]
-    for turns in TURNS:
-        ours = encode(base.tokenizer, turns, template="chatml")
-        targets = theirs[ours.ids]
-        mine = {i for i, on in enumerate(ours.target) if on}
-        assert mine <= targets
-        assert all([ours.ids[i]] == newline for i in targets - mine)
+LONG = [
+    *TURNS[:4],
+    chat("Tell me all about parcels. " * 12, "Yes."),
+    chat("Hi", "There are many parcels. " * 12, "And more?", "Very many. " * 20),
+    chat("", "An answer without a question."),
+    chat("  spaces around  ", "\n\nand lines before\n"),
+]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"mask_history": True},
+        {"train_on_prompt": True},
+        {"cutoff_len": 40},
+        {"cutoff_len": 40, "mask_history": True},
+        {"template": "default"},
+        {"template": "alpaca"},
+        {"template": "qwen"},
+    ],
+    ids=lambda change: "-".join(map(str, change.values())) or "plain",
+)
+def test_both_see_the_same_tokens_and_targets(
+    base: Base, config: dict[str, Any], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    data = tmp_path / "long"
+    data.mkdir()
+    folder.write(data, LONG)
+    given = config | {"cutoff_len": 2048, "dataset_dir": str(data), "dataset": "train"} | change
+    told = encoding.ask(llamafactory.program(""), given, folder=tmp_path / "asked")
+    assert told.version in encoding.TRIED
+    assert told.largest_id < told.vocabulary
+    known = given["template"] == "chatml"
+    ours = [
+        encode(
+            base.tokenizer,
+            turns,
+            template="chatml" if known else told.chat_template,
+            mask_history=given.get("mask_history", False),
+            train_on_prompt=given.get("train_on_prompt", False),
+            cutoff_len=given["cutoff_len"],
+        )
+        for turns in LONG
+    ]
+    assert encoding.differing(ours, told) == []
+    assert not (tmp_path / "asked" / "cache").exists()
+
+
+def test_a_template_that_does_not_fit_the_model_shows(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    given = config | {"template": "llama3"}
+    told = encoding.ask(llamafactory.program(""), given, folder=tmp_path / "asked")
+    assert told.largest_id >= told.vocabulary
+
+
+def test_a_key_that_it_does_not_know_is_told_before_training(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        encoding.ask(
+            llamafactory.program(""), config | {"learning_rat": 1}, folder=tmp_path / "asked"
+        )
+    assert caught.value.code == "llamafactory_encoding"
+    assert Path(str(caught.value.params["path"])).is_file()

@@ -16,10 +16,12 @@ from rich.text import Text
 from tunegate import __version__
 from tunegate.cli.session import Session
 from tunegate.cli.verb import CLOSED, DONE, verb
+from tunegate.errors import InputError
 from tunegate.files import cache_folder
 from tunegate.keys import KEY_FILE, KEY_VARIABLE
 from tunegate.models import loading
 from tunegate.runs import find_project
+from tunegate.tune import llamafactory
 
 _GIB = 1 << 30
 _MEMORY_GIB, _DISK_GIB = 4, 2  # what the demo needs
@@ -40,7 +42,7 @@ class Check(NamedTuple):
 def command(session: Session) -> int:
     """Say what this machine has and lacks. Exit status 1 if the demo could not run here."""
     session.note("cli.local")
-    checks = [*_machine(), *_libraries(), *_model()]
+    checks = [*_machine(), *_libraries(), *_model(), _llamafactory()]
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column()
     table.add_column()
@@ -90,6 +92,14 @@ def _model() -> list[Check]:
         return checks
     device = loading.device_name()
     return [*checks, Check("device", f"{device} {loading.choose_dtype('auto', device)}", None)]
+
+
+def _llamafactory() -> Check:
+    try:
+        found = str(llamafactory.program(""))
+    except InputError:
+        found = ""
+    return Check("llamafactory", found, None)
 
 
 def _version(package: str) -> str:

@@ -34,7 +34,8 @@ def command(
 ) -> int:
     """All of it in order; goes on where it was stopped.
 
-    SETTINGS.yaml is a tunegate.yaml, a run folder's run.yaml, or a LLaMA-Factory training YAML.
+    SETTINGS.yaml is a tunegate.yaml, a run folder's run.yaml, or the training YAML of
+    LLaMA-Factory, axolotl or TRL.
     Without --run the run folder is runs/NAME, after the file.
     """
     loaded = settings_file.load(Path(file))

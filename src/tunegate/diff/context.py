@@ -56,6 +56,7 @@ class Context(NamedTuple):
         trained_digests: Digests of the sensitive values that stand in this arm's training data.
         seed: For resampling; the same for the same key, data and attempt.
         generations: Most prompts to answer in the model's own words.
+        compared: Whether anything was held out that could be asked for as look-alikes.
     """
 
     arm: str
@@ -67,6 +68,7 @@ class Context(NamedTuple):
     trained_digests: frozenset[str]
     seed: int
     generations: int
+    compared: bool = True
 
 
 class Answers(NamedTuple):
@@ -87,10 +89,16 @@ class Result(NamedTuple):
 class Probe(Protocol):
     """One kind of measurement.
 
-    `plan` names the queries; `measure` is pure, so that its statistics are tested without a model.
+    `needs` are the kinds of queries that it asks, `metrics` the (metric, stratum) pairs that are
+    reported as unscored where it cannot ask them. `plan` names the queries; `measure` is pure, so
+    that its statistics are tested without a model.
     """
 
     name: str
+    needs: frozenset[type[Query]]
+
+    @property
+    def metrics(self) -> tuple[tuple[str, str], ...]: ...
 
     def plan(self, context: Context) -> list[Query]:
         """The queries that this probe needs answered by base and tuned."""
@@ -99,6 +107,16 @@ class Probe(Protocol):
     def measure(self, context: Context, answers: Answers) -> Result:
         """Turns answers into measurements."""
         ...
+
+
+def refused(context: Context, one: Probe, reason: Reason) -> Result:
+    """All that a probe would have measured, unscored for one reason."""
+    return joined(
+        [
+            unscored(context, probe=one.name, metric=metric, stratum=stratum, reason=reason)
+            for metric, stratum in one.metrics
+        ]
+    )
 
 
 def unscored(context: Context, *, probe: str, metric: str, stratum: str, reason: Reason) -> Result:

@@ -19,6 +19,8 @@ class Drift:
     """Per-token divergence on ordinary prompts."""
 
     name = "drift"
+    needs: frozenset[type[Query]] = frozenset({Divergence})
+    metrics = (("kl_per_token", "all"),)
 
     def plan(self, context: Context) -> list[Query]:
         return [Divergence(turns=turns) for turns in context.prompts]

@@ -24,6 +24,8 @@ class Exposure:
     """Base-calibrated exposure of canaries and of twins."""
 
     name = "exposure"
+    needs: frozenset[type[Query]] = frozenset({Candidates})
+    metrics = (("exposure_bits", "repeats=1"), ("top_rank_rate", "repeats=1"))
 
     def plan(self, context: Context) -> list[Query]:
         return [_query(canary) for canary in context.canaries]

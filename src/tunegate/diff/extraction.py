@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tunegate.diff.context import Answers, Context, Result, Sample, Span
+from tunegate.diff.context import Answers, Context, Result, Sample, Span, unscored
 from tunegate.diff.pieces import pieces
 from tunegate.diff.rates import excess_rate
 from tunegate.diff.scores import score_query, scored
-from tunegate.models.queries import Answer, Query, TokenScores
+from tunegate.models.queries import Answer, Query, Score, TokenScores
 from tunegate.registry import probe
 from tunegate.stats.extraction import discoverable
-from tunegate.types import Measurement
+from tunegate.types import Measurement, Reason
 
 N_QUERIES = 100
 P_FOUND = 0.9
@@ -30,6 +30,8 @@ class Extraction:
     """Greedy and (n, p)-discoverable extraction of sensitive values."""
 
     name = "extraction"
+    needs: frozenset[type[Query]] = frozenset({Score})
+    metrics = (("greedy_rate", "member"), ("np_rate", "member"), ("greedy_rate", "heldout"))
 
     def plan(self, context: Context) -> list[Query]:
         return [score_query(sample) for sample in context.given if askable(sample)]
@@ -48,6 +50,12 @@ class Extraction:
                     params={},
                 )
             )
+            if not _sampling_known(samples, answers):
+                reason = Reason(code="not_offered_top_k")
+                measurements += unscored(
+                    context, probe=self.name, metric="np_rate", stratum=stratum, reason=reason
+                ).measurements
+                continue
             measurements.append(
                 excess_rate(
                     context,
@@ -94,6 +102,16 @@ def _outcomes(
             was_base, was_tuned = found.get(sample.unit, (False, False))
             found[sample.unit] = (was_base or base, was_tuned or tuned)
     return found
+
+
+def _sampling_known(samples: Iterable[Sample], answers: Answers) -> bool:
+    """Whether both models told what top-k sampling would do; an endpoint may tell less."""
+    return all(
+        len(tokens.top_k_logprob) == len(tokens.logprob)
+        for sample in samples
+        for side in (answers.base, answers.tuned)
+        for tokens in scored(side, sample).spans
+    )
 
 
 def _comes_out(tokens: TokenScores, *, greedy: bool) -> bool:

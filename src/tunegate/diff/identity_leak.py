@@ -27,6 +27,8 @@ class IdentityLeak:
     """Identifiers of the training data in answers to natural questions."""
 
     name = "identity_leak"
+    needs: frozenset[type[Query]] = frozenset({Generate})
+    metrics = (("leak_rate", "all"),)
 
     def plan(self, context: Context) -> list[Query]:
         return [_query(sample) for sample in _asked(context)]

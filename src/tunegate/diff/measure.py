@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
 import yaml
 
-from tunegate.diff.context import Answers, Context, Probe, Result, joined
+from tunegate.diff.context import Answers, Context, Probe, Result, joined, refused
 from tunegate.diff.drift import Drift
 from tunegate.diff.exposure import Exposure
 from tunegate.diff.extraction import Extraction
 from tunegate.diff.identity_leak import IdentityLeak
 from tunegate.diff.membership import Membership
 from tunegate.diff.utility import Utility
-from tunegate.models.executor import Executor, State
-from tunegate.models.queries import Divergence, Query
-from tunegate.types import Turn
+from tunegate.models.queries import Asked, Divergence, Query
+from tunegate.types import Reason, Turn
 
 ALL: tuple[Probe, ...] = (
     Extraction(),
@@ -32,37 +31,60 @@ Progress = Callable[[str, int, int], None]
 
 
 class Task(NamedTuple):
-    """One model state and the probes that look at it."""
+    """One model and the probes that look at it.
+
+    Attributes:
+        context: What they may look at.
+        model: The tuned model.
+        probes: In the order in which their measurements are wanted.
+        without: Probe → why it cannot say anything about this model.
+    """
 
     context: Context
-    state: State
+    model: Asked
     probes: tuple[Probe, ...]
+    without: Mapping[str, Reason] = {}
 
-    def plan(self) -> list[Query]:
-        """All queries of all its probes, duplicates once."""
-        return list(dict.fromkeys(q for p in self.probes for q in p.plan(self.context)))
+    def plan(self, base: Asked) -> list[Query]:
+        """All queries of all its probes that can be asked, duplicates once."""
+        asked = (p for p in self.probes if self.hindrance(p, base) is None)
+        return list(dict.fromkeys(q for p in asked for q in p.plan(self.context)))
+
+    def hindrance(self, one: Probe, base: Asked) -> Reason | None:
+        """Why a probe cannot measure here; None if it can."""
+        if one.name in self.without:
+            return self.without[one.name]
+        # How far tuned lies from base is asked of the tuned model alone, which knows its base.
+        lacking = (one.needs - self.model.offered) | (one.needs - base.offered - {Divergence})
+        if not lacking:
+            return None
+        if Divergence in lacking:
+            return Reason(code="not_offered_weights")
+        return Reason(code="not_offered_logprobs")
 
 
-def measure(
-    executor: Executor, tasks: Sequence[Task], *, base: State, progress: Progress | None = None
-) -> Result:
+def measure(tasks: Sequence[Task], *, base: Asked, progress: Progress | None = None) -> Result:
     """Answers all queries, base first, and measures task by task.
 
     Args:
-        executor: Of the base model.
         tasks: In the order in which their measurements are wanted.
-        base: The state without adapter.
+        base: The model before tuning.
         progress: Called with (`diff.` and the arm's name, tokens done, tokens in all).
     """
-    plans = [task.plan() for task in tasks]
+    plans = [task.plan(base) for task in tasks]
     plain = [q for plan in plans for q in plan if not isinstance(q, Divergence)]
-    base_answers = executor.run(plain, state=base, progress=_told(progress, "diff.base"))
+    base_answers = base.run(plain, progress=_told(progress, "diff.base"))
     results: list[Result] = []
     for task, plan in zip(tasks, plans, strict=True):
-        told = _told(progress, f"diff.{task.context.arm}")
-        tuned = executor.run(plan, state=task.state, progress=told)
+        tuned = task.model.run(plan, progress=_told(progress, f"diff.{task.context.arm}"))
         answers = Answers(base_answers, tuned)
-        results += [probe.measure(task.context, answers) for probe in task.probes]
+        for one in task.probes:
+            reason = task.hindrance(one, base)
+            results.append(
+                one.measure(task.context, answers)
+                if reason is None
+                else refused(task.context, one, reason)
+            )
     return joined(results)
 
 

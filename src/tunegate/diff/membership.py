@@ -16,7 +16,7 @@ import numpy as np
 
 from tunegate.diff.context import LEVEL, Answers, Context, Result, Sample
 from tunegate.diff.scores import by_unit, mean_logprob, score_query, scored
-from tunegate.models.queries import Query, TokenScores
+from tunegate.models.queries import Query, Score, ScoreAnswer, TokenScores
 from tunegate.registry import probe
 from tunegate.stats.hypothesis_tests import auc_p
 from tunegate.stats.membership import auc, auc_interval, least_heldout, roc, tpr_at_fpr
@@ -32,6 +32,8 @@ class Membership:
     """Membership inference with four attacks."""
 
     name = "membership"
+    needs: frozenset[type[Query]] = frozenset({Score})
+    metrics = (("auc", PRIMARY), ("tpr_at_1pct_fpr", PRIMARY))
 
     def plan(self, context: Context) -> list[Query]:
         return [score_query(sample) for sample in _compared(context)]
@@ -90,7 +92,12 @@ def _attacks(answers: Answers) -> dict[str, Callable[[Sample], float]]:
         packed = len(zlib.compress(text.encode("utf-8", "surrogatepass")))
         return sum(scored(answers.tuned, sample).target.logprob) / packed
 
-    return {"ratio": ratio, "loss": loss, "min_k_plus_plus": min_k, "zlib": zlib_ratio}
+    found: dict[str, Callable[[Sample], float]] = {}
+    found |= {"ratio": ratio, "loss": loss, "min_k_plus_plus": min_k, "zlib": zlib_ratio}
+    told = [a.target for a in answers.tuned.values() if isinstance(a, ScoreAnswer)]
+    if not all(len(tokens.mean) == len(tokens.logprob) for tokens in told):
+        del found["min_k_plus_plus"]  # an endpoint tells nothing of the rest of the vocabulary
+    return found
 
 
 def min_k_plus_plus(tokens: TokenScores, *, k: float = _K) -> float:

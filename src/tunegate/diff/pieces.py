@@ -31,7 +31,8 @@ def pieces(
     for digest, places in sorted(found.items()):
         sample, span = places[0]
         records = {s.record_id for s, _ in places}
-        verified = digest in context.trained_digests and span.kind not in guessed
+        trained = digest in context.trained_digests and span.kind not in guessed
+        verified = trained and context.compared
         yield Evidence(
             id=f"{probe}-{context.arm}-{context.checkpoint}-{digest[:8]}",
             probe=probe,
@@ -45,7 +46,11 @@ def pieces(
             output_preview=f"… [{span.kind}] …",
             digest=digest,
             reason=Reason(
-                code=code if verified else "evidence_unverified",
+                code=code
+                if verified
+                else "evidence_not_compared"
+                if trained
+                else "evidence_unverified",
                 params={"kind": span.kind, "records": len(records)},
             ),
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from tunegate.diff.context import LEVEL, Answers, Context, Result, unscored
 from tunegate.diff.scores import by_unit, mean_logprob, score_query, scored
-from tunegate.models.queries import Query
+from tunegate.models.queries import Query, Score
 from tunegate.registry import probe
 from tunegate.stats.hypothesis_tests import sign_flip_p
 from tunegate.stats.means import paired_mean
@@ -22,6 +22,8 @@ class Utility:
     """Held-out loss."""
 
     name = "utility"
+    needs: frozenset[type[Query]] = frozenset({Score})
+    metrics = (("heldout_loss", "all"),)
 
     def plan(self, context: Context) -> list[Query]:
         return [score_query(s) for s in context.samples if s.side == "utility"]

@@ -1,30 +1,43 @@
-"""A base model with a LoRA adapter switched on, and how adapted layers multiply."""
+"""A base model with an adapter switched on, or a whole tuned model in its place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MethodType
 from typing import Any
 
 from tunegate.errors import InputError, VoidError
-from tunegate.models.loading import Base, quiet
+from tunegate.models.loading import Base, load_weights, quiet
+
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+_PICKLE = "adapter_model.bin"
+_LAYER = re.compile(r"\.layers\.(\d+)\.")
+_LONGEST_HEADER = 100 << 20  # bytes; the format's own bound
 
 
 @contextmanager
 def adapted(base: Base, adapter: Path | None) -> Iterator[None]:
     """The base model with an adapter switched on; plain when `adapter` is None.
 
+    Args:
+        base: The base model; it is given back as it was.
+        adapter: Folder of an adapter, or of a whole model that was tuned from the base.
+
     Raises:
-        InputError: The adapter's files are damaged, or it was made for another model.
+        InputError: The files are damaged, or were made for another model.
     """
     if adapter is None:
         yield
         return
-    path = adapter / "adapter_model.safetensors"
-    if not path.is_file():
-        raise InputError("adapter_missing", path=adapter.name)
+    if is_whole_model(adapter):
+        with _replaced(base, adapter):
+            yield
+        return
+    saved = _weights(adapter)
     quiet()
     from peft import (
         PeftConfig,
@@ -32,22 +45,21 @@ def adapted(base: Base, adapter: Path | None) -> Iterator[None]:
         get_peft_model_state_dict,
         set_peft_model_state_dict,
     )
-    from safetensors.torch import load_file
 
     wrapped = None
     try:
-        saved = load_file(path)
         config = PeftConfig.from_pretrained(str(adapter))
         config.inference_mode = True
         wrapped = PeftModelForCausalLM(base.model, config)
         fitting = get_peft_model_state_dict(wrapped, save_embedding_layers=False)
-        if saved.keys() != fitting.keys():  # peft would load the half that fits
-            raise KeyError(adapter.name)
+        if {k: v.shape for k, v in saved.items()} != {k: v.shape for k, v in fitting.items()}:
+            raise KeyError(adapter.name)  # peft would load the half that fits
+        _check_depth(base, saved, config)
         set_peft_model_state_dict(wrapped, saved)
     except Exception as error:  # peft raises whatever the mismatch provoked
         if wrapped is not None:
             wrapped.unload()
-        raise InputError("adapter_unfit", path=adapter.name) from error
+        raise InputError("adapter_unfit", path=adapter.name, base=base.name) from error
     wrapped.eval()
     join_products(wrapped)
     base.model = wrapped
@@ -55,6 +67,68 @@ def adapted(base: Base, adapter: Path | None) -> Iterator[None]:
         yield
     finally:
         base.model = wrapped.unload()
+
+
+def is_whole_model(folder: Path) -> bool:
+    """Whether a folder holds a whole model rather than an adapter."""
+    return (folder / "config.json").is_file() and not (folder / CONFIG).is_file()
+
+
+@contextmanager
+def _replaced(base: Base, folder: Path) -> Iterator[None]:
+    """A tuned model in the base's place; both stay in memory, for comparing."""
+    whole = load_weights(folder, dtype=base.dtype, device=base.device)
+    if whole.config.vocab_size != base.model.config.vocab_size:
+        raise InputError("model_unfit", path=folder.name, base=base.name)
+    base.plain, base.model = base.model, whole
+    try:
+        yield
+    finally:
+        base.plain, base.model = None, base.plain
+
+
+def _check_depth(base: Base, saved: Mapping[str, Any], config: Any) -> None:
+    """An adapter of a shallower model fits the first layers of a deeper one to the last number."""
+    if config.layers_to_transform is not None or isinstance(config.target_modules, str):
+        return  # somebody chose the layers
+    touched = {int(found[1]) for name in saved if (found := _LAYER.search(name))}
+    if touched and touched != set(range(base.model.config.num_hidden_layers)):
+        raise KeyError(str(max(touched)))
+
+
+def check_file(adapter: Path) -> Path:
+    """The file with an adapter's weights, safetensors as far as its first bytes tell.
+
+    Raises:
+        InputError: It is missing, damaged, or a pickle under whatever name.
+    """
+    path = adapter / WEIGHTS
+    if not path.is_file():
+        if (adapter / _PICKLE).is_file():
+            raise InputError("adapter_pickle", path=f"{adapter.name}/{_PICKLE}")
+        raise InputError("adapter_missing", path=adapter.name)
+    with path.open("rb") as file:
+        head = file.read(9)
+    # A safetensors file begins with its header's length and a brace; a pickle or an archive of
+    # pickles, such as torch.save writes, does not.
+    if len(head) < 9 or head[8:] != b"{" or int.from_bytes(head[:8], "little") > _LONGEST_HEADER:
+        disguised = head[:2] == b"PK" or head[:1] == b"\x80"
+        raise InputError(
+            "adapter_pickle" if disguised else "adapter_damaged", path=f"{adapter.name}/{WEIGHTS}"
+        )
+    return path
+
+
+def _weights(adapter: Path) -> dict[str, Any]:
+    """An adapter's tensors, read as safetensors and as nothing else."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = check_file(adapter)
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise InputError("adapter_damaged", path=f"{adapter.name}/{WEIGHTS}") from error
 
 
 def check_adapter(base: Base, adapter: Path) -> None:
@@ -65,11 +139,10 @@ def check_adapter(base: Base, adapter: Path) -> None:
         VoidError: Training left it where it started: every up-projection is zero.
     """
     import torch
-    from safetensors.torch import load_file
 
     with adapted(base, adapter):
         pass
-    weights = load_file(adapter / "adapter_model.safetensors")
+    weights = _weights(adapter)
     if not all(torch.isfinite(value).all() for value in weights.values()):
         raise InputError("adapter_not_finite", path=adapter.name)
     if not any(bool(value.any()) for name, value in weights.items() if ".lora_B." in name):
@@ -79,8 +152,15 @@ def check_adapter(base: Base, adapter: Path) -> None:
 @contextmanager
 def adapter_off(base: Base) -> Iterator[None]:
     """Inside `adapted`: the same weights in memory with the adapter switched off."""
-    with base.model.disable_adapter():
+    if base.plain is None:
+        with base.model.disable_adapter():
+            yield
+        return
+    base.plain, base.model = base.model, base.plain
+    try:
         yield
+    finally:
+        base.plain, base.model = base.model, base.plain
 
 
 def join_products(model: Any) -> None:

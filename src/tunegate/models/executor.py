@@ -76,6 +76,10 @@ class Executor:
         self._cutoff = cutoff_len
         self._rendered: dict[Query, _Work] = {}
 
+    def at(self, state: State) -> InState:
+        """The model in one state, for whoever asks without caring where it is."""
+        return InState(self, state)
+
     def price(self, queries: Sequence[Query]) -> int:
         """Tokens that the model must process for these queries, duplicates once."""
         return sum(self._work(query).tokens for query in dict.fromkeys(queries))
@@ -205,6 +209,23 @@ class Executor:
         staging = path.with_suffix(f".{os.getpid()}")
         staging.write_bytes(msgspec.json.encode(answers))
         staging.replace(path)
+
+
+class InState(NamedTuple):
+    """One state of an executor's model; it answers everything."""
+
+    executor: Executor
+    state: State
+
+    @property
+    def offered(self) -> frozenset[type[Query]]:
+        return frozenset(_ANSWER)
+
+    def run(
+        self, queries: Sequence[Query], *, progress: Progress | None = None
+    ) -> dict[Query, Answer]:
+        """As `Executor.run`."""
+        return self.executor.run(queries, state=self.state, progress=progress)
 
 
 def _score_row(query: Score, encoded: Encoded) -> scoring.ScoreRow:

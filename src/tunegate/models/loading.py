@@ -27,6 +27,7 @@ class Base:
         model: A transformers causal LM, or a PEFT wrapper around it while an adapter is on.
         digest: SHA-256 over its configuration, tokenizer and weights.
         embedded: Whether it is the built-in stand-in rather than the team's own model.
+        plain: The base model itself, while a whole tuned model stands in its place.
     """
 
     model: Any
@@ -36,6 +37,7 @@ class Base:
     dtype: Literal["fp32", "bf16"]
     device: str
     embedded: bool
+    plain: Any = None
 
 
 def _keep_freed_memory() -> None:
@@ -121,30 +123,40 @@ def load(model: str, *, dtype: Dtype = "auto") -> Base:
         InputError: The folder is missing, is no model, or its files are damaged.
     """
     quiet()
-    import torch
-    from transformers import AutoModelForCausalLM
-
     folder = model_folder(model)
     device = device_name()
     if device == "cpu" and sys.platform == "linux":
         _keep_freed_memory()
     chosen = choose_dtype(dtype, device)
-    kind = torch.bfloat16 if chosen == "bf16" else torch.float32
+    weights = load_weights(folder, dtype=chosen, device=device)
+    tokenizer = load_tokenizer(model)
+    name = NAME if model == NAME else folder.name
+    return Base(weights, tokenizer, name, folder_digest(folder), chosen, device, model == NAME)
+
+
+def load_weights(folder: Path, *, dtype: Literal["fp32", "bf16"], device: str) -> Any:
+    """A model without its tokenizer, frozen and laid out for its device.
+
+    Raises:
+        InputError: The folder holds no model, or its files are damaged.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    kind = torch.bfloat16 if dtype == "bf16" else torch.float32
     try:
         weights = AutoModelForCausalLM.from_pretrained(
             str(folder), dtype=kind, local_files_only=True, use_safetensors=True
         )
     except Exception as error:  # transformers raises whatever the damaged file provoked
         raise InputError("not_a_model", path=str(folder)) from error
-    tokenizer = load_tokenizer(model)
     weights.to(device)
     weights.requires_grad_(False)
     weights.eval()
     weights.get_output_embeddings().register_forward_pre_hook(_contiguous)
-    if device == "cpu" and chosen == "fp32":
+    if device == "cpu" and dtype == "fp32":
         _lay_out(weights)
-    name = NAME if model == NAME else folder.name
-    return Base(weights, tokenizer, name, folder_digest(folder), chosen, device, model == NAME)
+    return weights
 
 
 def _contiguous(_head: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -6,6 +6,9 @@ every checkpoint. Log-probabilities are natural, in nats.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
 from tunegate.types import Noun, Turn
 
 TOP_K = 40  # of the sampling scheme behind `top_k_logprob`, as in Hayes et al. 2024
@@ -54,8 +57,11 @@ class TokenScores(Noun, frozen=True, array_like=True):
         logprob: Of the token that stands there.
         mean: Mean over the vocabulary, weighted by probability, of the log-probabilities.
         std: Their standard deviation, weighted likewise (Min-K%++, Zhang et al. 2024).
-        top_k_logprob: Of the token under top-k sampling; minus infinity outside the top k.
+        top_k_logprob: Of the token under top-k sampling; None outside the top k.
         greedy: Whether greedy decoding would choose it.
+
+    A model behind an endpoint may not tell all of it: `mean`, `std` and `top_k_logprob` are then
+    empty, and what needs them is unscored.
     """
 
     logprob: tuple[float, ...]
@@ -92,3 +98,20 @@ class DivergenceAnswer(Noun, frozen=True, kw_only=True):
 
 
 Answer = ScoreAnswer | CandidatesAnswer | GenerateAnswer | DivergenceAnswer
+
+
+class Asked(Protocol):
+    """A model in one state that can be asked: in memory, or behind an endpoint.
+
+    Attributes:
+        offered: The kinds of queries that it can answer.
+    """
+
+    @property
+    def offered(self) -> frozenset[type[Query]]: ...
+
+    def run(
+        self, queries: Sequence[Query], *, progress: Callable[[int, int], None] | None = None
+    ) -> dict[Query, Answer]:
+        """Answers every query, each once; `progress` is called with (tokens done, in all)."""
+        ...

@@ -50,10 +50,14 @@ class Encoded(NamedTuple):
     turns: tuple[tuple[int, int], ...]
 
     def tokens_of(self, turn: int, start: int, end: int) -> tuple[int, ...]:
-        """Positions of the tokens that overlap characters [start, end) of a turn's text."""
+        """Positions of the tokens that overlap characters [start, end) of a turn's text.
+
+        None if truncation took any of them: half a value is not the value.
+        """
         shift = self.turns[turn][0]
         low, high = shift + start, shift + end
-        return tuple(i for i, (a, b) in enumerate(self.offsets) if a < high and b > low)
+        found = tuple(i for i, (a, b) in enumerate(self.offsets) if a < high and b > low)
+        return found if found and self.offsets[found[-1]][1] >= high else ()
 
 
 class _Message(NamedTuple):
@@ -96,6 +100,16 @@ def _encodable(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+def chat_messages(turns: Sequence[Turn]) -> tuple[dict[str, str], ...]:
+    """Messages as every server takes them: roles folded, neighbours of one role joined."""
+    return tuple({"role": m.role, "content": m.content} for m in _merged(turns))
+
+
+def rendered(tokenizer: Tokenizer, turns: Sequence[Turn], *, template: str) -> str:
+    """The text of a whole conversation, as `encode` tokenises it."""
+    return _render(tokenizer, _merged(turns), template=template, ask=False)
+
+
 def prompt_text(tokenizer: Tokenizer, turns: Sequence[Turn], *, template: str, prefix: str) -> str:
     """The rendered text up to where the assistant goes on from `prefix`."""
     return _render(tokenizer, _merged(turns), template=template, ask=True) + prefix
@@ -127,37 +141,108 @@ def encode(
     train_on_prompt: bool = False,
     cutoff_len: int | None = None,
 ) -> Encoded:
-    """Renders and tokenises a whole conversation.
+    """Renders and tokenises a whole conversation, token for token as LLaMA-Factory does.
+
+    A prompt and its answer are tokenised apart, so no token lies across the place where the model
+    takes over.
 
     Args:
         tokenizer: A fast tokenizer (offsets are needed).
-        turns: The conversation; what the assistant says, with its end mark, is the target.
+        turns: The conversation; what the assistant says, with all that the template puts behind
+            it, is the target.
         template: `chatml`, or anything else for the tokenizer's own chat template.
-        mask_history: Only the last answer is a target.
+        mask_history: Only the last answer is a target, and it is the last to be cut.
         train_on_prompt: Prompts are targets too.
-        cutoff_len: Keep at most that many tokens from the left, as trainers do.
+        cutoff_len: Most tokens to keep.
 
     Raises:
         InputError: The chat template refuses these roles, or doesn't render prefix by prefix.
     """
     messages = _merged(turns)
     text = _render(tokenizer, messages, template=template, ask=False)
-    spans, places = _locate(tokenizer, messages, text, template=template, turns=len(turns))
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    ids = tuple(encoded["input_ids"])[:cutoff_len]
-    offsets = tuple((int(a), int(b)) for a, b in encoded["offset_mapping"])[:cutoff_len]
-    if train_on_prompt:
-        target = (True,) * len(ids)
+    answers, places = _locate(tokenizer, messages, text, template=template, turns=len(turns))
+    pieces = _tokenised(tokenizer, text, answers)
+    if cutoff_len is not None and sum(len(piece.ids) for piece in pieces) > cutoff_len:
+        pieces = _cut(pieces, cutoff_len, last_first=mask_history)
+    last = max((i for i, piece in enumerate(pieces) if piece.answer), default=-1)
+    target: list[bool] = []
+    for number, piece in enumerate(pieces):
+        wanted = piece.answer and (number == last or not mask_history)
+        target += [train_on_prompt or wanted] * len(piece.ids)
+    return Encoded(
+        tuple(i for piece in pieces for i in piece.ids),
+        tuple(target),
+        tuple(offset for piece in pieces for offset in piece.offsets),
+        places,
+    )
+
+
+class _Piece(NamedTuple):
+    """Tokens of a prompt or of an answer, with their characters in the rendered text."""
+
+    answer: bool
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+
+    def first(self, size: int) -> _Piece:
+        return self._replace(ids=self.ids[:size], offsets=self.offsets[:size])
+
+
+def _tokenised(tokenizer: Tokenizer, text: str, answers: Sequence[tuple[int, int]]) -> list[_Piece]:
+    """Prompt, answer, prompt, answer …, and what follows the last answer, if anything does."""
+    edges = [0, *(edge for span in answers for edge in span)]
+    bounds = list(zip(edges, [*edges[1:], len(text)], strict=True))
+    coded = tokenizer(
+        [text[a:b] for a, b in bounds], add_special_tokens=False, return_offsets_mapping=True
+    )
+    return [
+        _Piece(bool(number % 2), list(ids), [(start + a, start + b) for a, b in offsets])
+        for number, ((start, _), ids, offsets) in enumerate(
+            zip(bounds, coded["input_ids"], coded["offset_mapping"], strict=True)
+        )
+    ]
+
+
+def _cut(pieces: Sequence[_Piece], cutoff: int, *, last_first: bool) -> list[_Piece]:
+    """Shortens prompts and answers, pair by pair, until nothing is left of the room.
+
+    Args:
+        pieces: As `_tokenised` gives them.
+        cutoff: Tokens in all.
+        last_first: Whether the last pair takes its room first.
+    """
+    pairs = [list(pieces[i : i + 2]) for i in range(0, len(pieces), 2)]
+    order = reversed(range(len(pairs))) if last_first else range(len(pairs))
+    room = cutoff
+    for number in order:
+        sizes = [len(piece.ids) for piece in pairs[number]]
+        prompt, answer = _shares(sizes[0], sum(sizes[1:]), room)
+        room -= prompt + answer
+        pairs[number] = [
+            piece.first(size) for piece, size in zip(pairs[number], (prompt, answer), strict=False)
+        ]
+    return [piece for pair in pairs for piece in pair]
+
+
+def _shares(prompt: int, answer: int, room: int) -> tuple[int, int]:
+    """How many tokens of a prompt and of its answer are kept.
+
+    What is shorter than half of the room stays whole; if neither is, both give in proportion.
+    """
+    if 2 * answer < room:
+        most = room
+    elif 2 * prompt < room:
+        most = room - prompt
     else:
-        wanted = spans[-1:] if mask_history else spans
-        target = tuple(any(s <= a < e for s, e in wanted) for a, _ in offsets)
-    return Encoded(ids, target, offsets, places)
+        most = int(room * (answer / (prompt + answer))) if prompt + answer else 0
+    kept = min(most, answer)
+    return min(prompt, max(room - kept, 0)), kept
 
 
 def _locate(
     tokenizer: Tokenizer, messages: Sequence[_Message], text: str, *, template: str, turns: int
 ) -> tuple[list[tuple[int, int]], tuple[tuple[int, int], ...]]:
-    """Spans of the answers (with their end marks) and of every turn's text, in characters."""
+    """Spans of the answers (with what closes them) and of every turn's text, in characters."""
     answers: list[tuple[int, int]] = []
     places = [(0, 0)] * turns
     done = 0
@@ -173,7 +258,7 @@ def _locate(
         else:
             done = _begin(tokenizer, messages[: index + 1], done, template=template)
         if message.role == "assistant":
-            answers.append((done, len(after.rstrip("\n"))))
+            answers.append((done, len(after)))
         # Some templates strip what they render; then the text starts that much earlier.
         lead = len(message.content) - len(message.content.lstrip())
         at = text.find(message.content, done, len(after))

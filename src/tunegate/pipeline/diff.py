@@ -8,15 +8,14 @@ from typing import NamedTuple
 
 import tunegate.diff as measuring
 from tunegate.diff import Context, Result, Sample, Task, controls
-from tunegate.models.executor import Executor, State
-from tunegate.models.forward import check_head
-from tunegate.models.loading import Base
-from tunegate.pipeline import plant, trial, tune
+from tunegate.models.endpoints import is_endpoint
+from tunegate.pipeline import adopt, asked, plant, rendering, trial, tune
+from tunegate.pipeline.asked import Models
 from tunegate.pipeline.plant import Planted
 from tunegate.pipeline.resolve import Progress, base_model, key_mark
 from tunegate.runs import Run, StageStats, settings_hash
 from tunegate.settings import Depth, Settings
-from tunegate.types import Arm, Turn
+from tunegate.types import Arm, Reason, Turn
 
 OUTPUTS = ("diff/measurements.json", "diff/curves.json", "diff/evidence.jsonl")
 
@@ -29,8 +28,13 @@ _LOOKED_AT: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "routed": (_FINAL, _EARLIER),
     "canaried": (("exposure",), ("exposure",)),
     "placebo": (("extraction", "exposure", "membership", "identity_leak", "drift"), ()),
+    adopt.ARM: ((*_FINAL, "exposure"), ("extraction",)),
     "control": (("extraction", "exposure", "membership", "identity_leak"), ()),
 }
+
+
+# Chance decides who is a member and which secret is planted; nobody drew for a finished training.
+_UNRANDOMISED = {name: Reason(code="no_randomisation") for name in ("membership", "exposure")}
 
 
 class Bounds(NamedTuple):
@@ -74,22 +78,26 @@ class Material(NamedTuple):
 def measure(run: Run, settings: Settings, progress: Progress | None = None) -> Result:
     """Measures every arm against the base model.
 
+    Where the settings name a finished model, that is taken as the run's one arm first.
+
     Raises:
         InputError: An arm is missing or is no longer what was trained.
     """
-    run.made_by("plant")
+    run.made_by("route" if settings.tuned else "plant")
+    settings = rendering.applied(run, settings, progress)
+    if settings.tuned:
+        _adopted(run, settings, progress)
     arms = run.arms()
     inputs = {
-        **run.made_by("plant"),
+        **({} if settings.tuned else run.made_by("plant")),
+        **({**run.made_by("scan"), **run.made_by("route")} if settings.tuned else {}),
         **{path: one for arm in arms for path, one in run.made_by(f"tune.{arm.name}").items()},
         "key": key_mark(run),
         "settings": settings_hash(settings.depth, settings.recipe),
     }
 
     def work() -> StageStats:
-        base = base_model(settings)
-        check_head(base)
-        result = _measured(run, settings, base, arms, progress)
+        result = _measured(run, settings, arms, progress)
         run.measurements.write(result.measurements)
         run.curves.write(result.curves)
         run.evidence.write(e for e in result.evidence if e.arm not in _INSTRUMENTS)
@@ -99,30 +107,35 @@ def measure(run: Run, settings: Settings, progress: Progress | None = None) -> R
     return Result(run.measurements.read(), run.curves.read(), tuple(run.evidence.read()))
 
 
+def _adopted(run: Run, settings: Settings, progress: Progress | None) -> None:
+    """The finished model as an arm, and the positive control where the base is in memory."""
+    adopt.finished(run, settings, progress=progress)
+    if not is_endpoint(settings.model):
+        language = adopt.design(run, settings, trial.load(run, settings)).language
+        tune.control(run, base_model(settings), settings, language, progress)
+
+
 def _measured(
-    run: Run, settings: Settings, base: Base, arms: Sequence[Arm], progress: Progress | None
+    run: Run, settings: Settings, arms: Sequence[Arm], progress: Progress | None
 ) -> Result:
-    planted = plant.vault_design(run).read()
+    records = trial.load(run, settings)
+    planted = (
+        adopt.design(run, settings, records) if settings.tuned else plant.vault_design(run).read()
+    )
     bounds = bounds_of(settings.depth)
     material = Material(
         planted=planted,
-        records=trial.load(run, settings),
+        records=records,
         prompts=measuring.ordinary_prompts(planted.language)[: bounds.prompts],
         seed=run.key.seed("diff", planted.design.attempt) % 2**31,
         bounds=bounds,
     )
-    executor = Executor(
-        base,
-        cache=run.vault("answers"),
-        template=settings.recipe.template,
-        cutoff_len=settings.recipe.cutoff_len,
-    )
-    return measuring.measure(
-        executor, _tasks(run, arms, material), base=State("base", None), progress=progress
-    )
+    with asked.opened(run, settings) as models:
+        tasks = _tasks(models, arms, material)
+        return measuring.measure(tasks, base=models.base(), progress=progress)
 
 
-def _tasks(run: Run, arms: Sequence[Arm], material: Material) -> list[Task]:
+def _tasks(models: Models, arms: Sequence[Arm], material: Material) -> list[Task]:
     probes = {probe.name: probe for probe in measuring.ALL}
     tasks = []
     for arm in arms:
@@ -137,8 +150,14 @@ def _tasks(run: Run, arms: Sequence[Arm], material: Material) -> list[Task]:
                 context = _smaller(context, material, units=material.bounds.earlier_units)
             elif arm.name == controls.PLACEBO:
                 context = _smaller(context, material, units=material.bounds.null_units)
-            state = State(checkpoint.digest, tune.adapter(run, arm, checkpoint))
-            tasks.append(Task(context, state, tuple(probes[name] for name in names)))
+            tasks.append(
+                Task(
+                    context,
+                    models.tuned(arm, checkpoint),
+                    tuple(probes[name] for name in names),
+                    _UNRANDOMISED if arm.name == adopt.ARM else {},
+                )
+            )
     return tasks
 
 
@@ -148,7 +167,7 @@ def _context(arm: Arm, epoch: int, material: Material) -> Context:
     if arm.name == controls.ARM:
         return controls.context(planted.language, checkpoint=epoch, prompts=material.prompts)
     placebo = arm.name == controls.PLACEBO
-    as_given = arm.name == "as_given"
+    as_given = arm.name in ("as_given", adopt.ARM)
     form = records.given if as_given else records.routed
     trained = design.side("placebo" if placebo else "trained")
     seen = trained if as_given else trained & records.unscrubbed
@@ -168,6 +187,7 @@ def _context(arm: Arm, epoch: int, material: Material) -> Context:
         trained_digests=digests,
         seed=material.seed,
         generations=material.bounds.generations,
+        compared=arm.name != adopt.ARM,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tunegate import policy
 from tunegate.models.template import Encoded, encode_record
-from tunegate.pipeline import plant
+from tunegate.pipeline import plant, rendering
 from tunegate.pipeline import trial as trials
 from tunegate.pipeline.diff import bounds_of
 from tunegate.pipeline.plant import Planted
@@ -29,6 +29,7 @@ def estimate(run: Run, settings: Settings, progress: Progress | None = None) -> 
     Raises:
         InputError: Nothing is left to train on, or too few units can be told apart.
     """
+    settings = rendering.applied(run, settings, progress)
     inputs = {
         **run.made_by("scan"),
         **run.made_by("route"),
@@ -64,6 +65,7 @@ def duration(run: Run, settings: Settings) -> Reason:
     Raises:
         InputError: Nothing is left to train on, or the model cannot be loaded.
     """
+    settings = rendering.applied(run, settings)
     trial = trials.load(run, settings)
     planted, _ = plant.drawn(run, settings, trial)
     return _time(settings, planted, trial)

@@ -55,6 +55,7 @@ def verdict(run: Run, settings: Settings, progress: Progress | None = None) -> V
             },
             scan=run.summary.read(),
             intent=settings.intent,
+            judged=_judged(run),
             rulings=rulings,
             bound_to=_bound_to(run),
             destinations=Counter(one.destination for one in run.routes.read()),
@@ -66,9 +67,14 @@ def verdict(run: Run, settings: Settings, progress: Progress | None = None) -> V
     return run.verdict.read()
 
 
+def _judged(run: Run) -> str:
+    """The arm that is to be handed over: the routed one, or the finished model as it is."""
+    return judging.ADOPTED if run.arm(judging.ADOPTED).exists() else judging.JUDGED
+
+
 def _bound_to(run: Run) -> dict[str, str]:
     """What the verdict holds for, and for nothing else."""
-    judged = next(arm for arm in run.arms() if arm.name == judging.JUDGED)
+    judged = run.arm(_judged(run)).read()
     return {
         "base": judged.base,
         "recipe": settings_hash(judged.recipe, judged.seed),

@@ -10,6 +10,7 @@ from tunegate.errors import InputError
 from tunegate.files import Document
 from tunegate.models.loading import load_tokenizer
 from tunegate.models.template import Tokenizer
+from tunegate.pipeline import rendering
 from tunegate.pipeline import trial as trials
 from tunegate.pipeline.resolve import Progress, key_mark
 from tunegate.plant import Canary, Design, folder
@@ -44,6 +45,7 @@ def plant(run: Run, settings: Settings, progress: Progress | None = None) -> Pla
         InputError: Nothing is left to train on, or too few units can be told apart.
         VoidError: The recipe would void the audit; the message names the line to change.
     """
+    settings = rendering.applied(run, settings, progress)
     inputs = {
         **run.made_by("scan"),
         **run.made_by("route"),
@@ -68,7 +70,8 @@ def plant(run: Run, settings: Settings, progress: Progress | None = None) -> Pla
                     _conversations(arm, planted, trial, lengths),
                     names=settings.data.datasets,
                 )
-                planting.check_recipe(settings.recipe, records=written)
+                largest = -(-written // len(folder.names_in(target / arm)))
+                planting.check_recipe(settings.recipe, records=largest)
         run.design.write(_shown(planted))
         return StageStats(records=len(lengths["given"]))
 
@@ -86,6 +89,8 @@ def drawn(run: Run, settings: Settings, trial: trials.Trial) -> tuple[Planted, L
         raise InputError("nothing_routed_to_finetune", run=run.root.name)
     given, notes = planting.check_records(tokenizer, list(trial.given.values()), settings.recipe)
     after, more = planting.check_records(tokenizer, list(trial.routed.values()), settings.recipe)
+    odd = rendering.left_out(run, settings)
+    given = {r: length for r, length in given.items() if r not in odd}
     lengths = {"given": given, "routed": after}
     audit = settings.audit
     design = planting.draw(
@@ -106,7 +111,7 @@ def drawn(run: Run, settings: Settings, trial: trials.Trial) -> tuple[Planted, L
         canaries=canaries,
         language=language,
         stress_test=stress,
-        notes=tuple(dict.fromkeys((*notes, *more))),
+        notes=tuple(dict.fromkeys((*notes, *more, *rendering.notes(run, settings)))),
     )
     return planted, lengths
 

@@ -62,6 +62,7 @@ def open_dataset(run: Run, given: Settings) -> records.Dataset:
         format=data.format,
         key=run.key,
         subject_column=data.subject_column,
+        max_samples=given.recipe.max_samples,
     )
 
 
@@ -91,7 +92,7 @@ def _loaded(model: str, _folder: Path, dtype: loading.Dtype) -> loading.Base:
 
 def data_hash(dataset: records.Dataset) -> str:
     """The hash of everything that the dataset's records come from."""
-    parts: list[str] = []
+    parts: list[str] = [str(dataset.max_samples)] if dataset.max_samples else []
     for spec in dataset.specs:
         parts += [spec.name, settings_hash(spec.entry, spec.layout)]
         parts += [hash_path(Path(file.path)) for file in spec.files]

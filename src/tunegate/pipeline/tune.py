@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from filelock import FileLock
 from msgspec import structs
 
 import tunegate.tune as training
-from tunegate import records, yamlfile
+from tunegate import records
 from tunegate.diff import controls
 from tunegate.errors import InputError
 from tunegate.files import cache_folder, hash_path
 from tunegate.keys import content_hash
-from tunegate.models import loading
 from tunegate.models.loading import Base
-from tunegate.pipeline import plant
+from tunegate.pipeline import plant, rendering
 from tunegate.pipeline.resolve import Progress, base_model
+from tunegate.pipeline.theirs import effective, their_keys
 from tunegate.plant import folder as planted_folder
 from tunegate.runs import Run, StageStats, settings_hash
 from tunegate.settings import Settings
@@ -28,8 +28,10 @@ from tunegate.tune.batches import examples
 from tunegate.types import Arm, Checkpoint, Recipe
 
 # Who may be handed over: only what saw neither canaries nor held-out records.
-_DEPLOYABLE = frozenset({"routed"})
-_PARENT = {"canaried": "routed"}
+DEPLOYABLE = frozenset({"routed"})
+PARENT = {"canaried": "routed"}
+HOSTED, TRL = "hosted", "trl"  # trainers elsewhere, on data that was planted here
+_OUTSIDE = frozenset({HOSTED, TRL})
 _THEIRS = "llamafactory"  # folder that LLaMA-Factory works in, until its checkpoints are taken
 
 
@@ -55,15 +57,24 @@ def tune_arms(run: Run, settings: Settings, progress: Progress | None = None) ->
         VoidError: Weights did not move.
     """
     run.made_by("plant")
+    plant.plant(run, settings, progress)  # again, if the recipe or the trainer is another since
+    named = settings.recipe.template
+    settings = rendering.applied(run, settings, progress)
     base = base_model(settings)
     for wanted in arms(settings):
-        _arm(run, base, settings, wanted, progress)
-    _control(run, base, settings, progress)
+        _arm(run, base, settings, wanted, template=named, progress=progress)
+    control(run, base, settings, plant.vault_design(run).read().language, progress)
     return run.arms()
 
 
 def _arm(
-    run: Run, base: Base, settings: Settings, wanted: Wanted, progress: Progress | None
+    run: Run,
+    base: Base,
+    settings: Settings,
+    wanted: Wanted,
+    *,
+    template: str,
+    progress: Progress | None,
 ) -> None:
     data = run.vault("planted", wanted.name)
     inputs = {
@@ -71,6 +82,8 @@ def _arm(
         "base": base.digest,
         "recipe": settings_hash(wanted.recipe, wanted.seed, base.dtype),
     }
+    if _stands(run, wanted.name, data=inputs["data"], base=base.digest):
+        return
     theirs = None
     if settings.trainer == "llamafactory":
         theirs = their_keys(settings)
@@ -87,7 +100,7 @@ def _arm(
             trained = llamafactory.train(
                 base,
                 encoded,
-                _effective(theirs, settings, data=data, names=names, out=out),
+                effective(theirs, settings, data=data, names=names, out=out / _THEIRS),
                 command=llamafactory.program(settings.llamafactory.environment),
                 folder=out,
                 progress=told,
@@ -102,13 +115,13 @@ def _arm(
             base=base.digest,
             data_digest=inputs["data"],
             records=len(encoded),
-            recipe=wanted.recipe,
+            recipe=structs.replace(wanted.recipe, template=template),
             seed=wanted.seed if theirs is None else llamafactory.seed(theirs),
-            parent=_PARENT.get(wanted.name),
+            parent=PARENT.get(wanted.name),
             trainer=settings.trainer,
-            checkpoints=_checkpoints(run, trained),
+            checkpoints=recorded(run, trained.epochs),
             trained_tokens=trained.tokens,
-            deployable=wanted.name in _DEPLOYABLE,
+            deployable=wanted.name in DEPLOYABLE,
         )
         run.arm(wanted.name).write(arm)
         return _stats(trained, len(encoded), base)
@@ -117,43 +130,16 @@ def _arm(
     run.stage(f"tune.{wanted.name}", inputs, work, outputs)
 
 
-def their_keys(settings: Settings) -> dict[str, Any]:
-    """What the user's LLaMA-Factory YAML holds.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    return yamlfile.read(Path(settings.llamafactory.config), dict[str, Any])
-
-
-def _effective(
-    theirs: Mapping[str, Any], settings: Settings, *, data: Path, names: Sequence[str], out: Path
-) -> dict[str, Any]:
-    return llamafactory.effective(
-        theirs,
-        model=loading.model_folder(settings.model),
-        data=data,
-        names=names,
-        output=out / _THEIRS,
-    )
+def _stands(run: Run, name: str, *, data: str, base: str) -> bool:
+    """Whether an arm was trained elsewhere, on just this data and base, and is still there."""
+    if not run.arm(name).exists() or not run.done(f"tune.{name}"):
+        return False
+    arm = run.arm(name).read()
+    return arm.trainer in _OUTSIDE and (arm.data_digest, arm.base) == (data, base)
 
 
-def changes(run: Run, settings: Settings) -> tuple[llamafactory.Change, ...]:
-    """What differs from the user's YAML when the routed arm is trained; none if it isn't theirs."""
-    if settings.trainer != "llamafactory":
-        return ()
-    theirs = their_keys(settings)
-    ours = _effective(
-        theirs,
-        settings,
-        data=run.vault("planted", "routed"),
-        names=settings.data.datasets or (planted_folder.NAME,),
-        out=run.vault("arms", "routed"),
-    )
-    return llamafactory.changes(theirs, ours)
-
-
-def _checkpoints(run: Run, trained: training.Trained) -> tuple[Checkpoint, ...]:
+def recorded(run: Run, epochs: Iterable[training.Epoch]) -> tuple[Checkpoint, ...]:
+    """An arm's epochs as its `arm.json` names them."""
     return tuple(
         Checkpoint(
             epoch=epoch.epoch,
@@ -161,7 +147,7 @@ def _checkpoints(run: Run, trained: training.Trained) -> tuple[Checkpoint, ...]:
             digest=hash_path(epoch.folder),
             train_loss=epoch.train_loss,
         )
-        for epoch in trained.epochs
+        for epoch in epochs
     )
 
 
@@ -182,9 +168,10 @@ def _told(progress: Progress | None, name: str) -> training.Progress | None:
     return lambda done, total: progress(f"tune.{name}", done, total)
 
 
-def _control(run: Run, base: Base, settings: Settings, progress: Progress | None) -> None:
+def control(
+    run: Run, base: Base, settings: Settings, language: str, progress: Progress | None
+) -> None:
     """The positive control: trained once per base model and template, then copied."""
-    language = plant.vault_design(run).read().language
     recipe = structs.replace(controls.RECIPE, template=settings.recipe.template)
     key = content_hash(
         str(controls.VERSION), base.digest, base.dtype, language, settings_hash(recipe)
@@ -219,7 +206,7 @@ def _control(run: Run, base: Base, settings: Settings, progress: Progress | None
             seed=controls.SEED,
             parent=None,
             trainer="native",
-            checkpoints=_checkpoints(run, trained._replace(epochs=(own,))),
+            checkpoints=recorded(run, (own,)),
             trained_tokens=trained.tokens,
             deployable=False,
         )

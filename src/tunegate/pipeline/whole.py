@@ -24,6 +24,8 @@ def everything(
 ) -> Verdict | tuple[str, ...]:
     """Runs scan, route, estimate, plant, tune, diff, verdict and report.
 
+    Where the settings name a finished model, nothing is planted and nothing trained.
+
     Args:
         run: The run folder.
         settings: Become the run's own.
@@ -60,6 +62,9 @@ def _model_stages(
 ) -> Verdict | tuple[str, ...]:
     from tunegate.pipeline import audit  # noqa: PLC0415 - the data stages need no model's libraries
 
+    if settings.tuned:
+        audit.diff(run, settings, progress)
+        return judge.verdict(run, settings, progress)
     rows = audit.estimate(run, settings, progress)
     if questions := open_questions(run, settings):
         return questions

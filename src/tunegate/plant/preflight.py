@@ -19,7 +19,8 @@ def check_recipe(recipe: Recipe, *, records: int) -> None:
 
     Args:
         recipe: As the trainer will use it.
-        records: Planted records, canaries included.
+        records: The most records that were planted in one dataset, canaries included; the bound
+            is a dataset's.
 
     Raises:
         VoidError: Names the setting and the value that would do.
@@ -43,12 +44,21 @@ def check_canaries(tokenizer: Tokenizer, canaries: Iterable[Canary], recipe: Rec
     """
     longest = 0
     for canary in canaries:
+        place = (1, 0, len(canary.candidates[canary.secret]))
         whole = encode(tokenizer, canary.turns(), template=recipe.template)
         longest = max(longest, len(whole.ids))
-        secret = whole.tokens_of(1, 0, len(canary.candidates[canary.secret]))
-        if secret[-1] >= recipe.cutoff_len:
+        seen = encode(
+            tokenizer,
+            canary.turns(),
+            template=recipe.template,
+            mask_history=recipe.mask_history,
+            train_on_prompt=recipe.train_on_prompt,
+            cutoff_len=recipe.cutoff_len,
+        )
+        secret = seen.tokens_of(*place)
+        if len(secret) < len(whole.tokens_of(*place)):
             raise VoidError("preflight_cutoff", value=recipe.cutoff_len, least=len(whole.ids))
-        if not all(whole.target[i] for i in secret):
+        if not all(seen.target[i] for i in secret):
             raise VoidError("preflight_masked")
     return longest
 
@@ -65,10 +75,12 @@ def check_records(
     lengths: dict[str, int] = {}
     cut = lost = 0
     for record in records:
-        whole = encode_record(tokenizer, record, structs.replace(recipe, cutoff_len=_UNCUT))
-        cut += len(whole.ids) > recipe.cutoff_len
-        if any(whole.target[1 : recipe.cutoff_len]):
-            lengths[record.id] = min(len(whole.ids), recipe.cutoff_len)
+        seen = encode_record(tokenizer, record, recipe)
+        if len(seen.ids) == recipe.cutoff_len:
+            whole = encode_record(tokenizer, record, structs.replace(recipe, cutoff_len=_UNCUT))
+            cut += len(whole.ids) > recipe.cutoff_len
+        if any(seen.target[1:]):
+            lengths[record.id] = len(seen.ids)
         else:
             lost += 1
     notes = []

@@ -41,6 +41,7 @@ def render(report: Report, lang: str) -> str:
         w=words.text,
         name=words.name,
         say=lambda reason: _say(reason, words),
+        each=lambda reasons: list(dict.fromkeys(_say(reason, words) for reason in reasons)),
         stratum=lambda one: _stratum(one, words),
         hazards=lambda names: words.listed("hazard", names),
         about=about,

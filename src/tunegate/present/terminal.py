@@ -105,7 +105,7 @@ def verdict(decided: Verdict, words: Catalogue) -> RenderableType:
     title = Text(words.name("decision", decided.decision), style=f"bold {style}")
     body = Group(
         Text(words.text(f"meaning.{decided.decision}")),
-        *(_item(words.say(one)) for one in decided.reasons),
+        *(_item(text) for text in dict.fromkeys(words.say(one) for one in decided.reasons)),
     )
     parts: list[RenderableType] = [
         Panel(body, title=title, title_align="left", border_style=style, padding=(0, 1))

@@ -262,9 +262,9 @@ def _used(arm: Arm | None, label: str) -> int | str | None:
     if label == "deployable":
         return "deployable" if arm.deployable else "not_deployable"
     if label == "learning_rate":
-        return f"{arm.recipe.learning_rate:g}"
+        return f"{arm.recipe.learning_rate:g}" if arm.recipe else None
     if label == "num_train_epochs":
-        return arm.recipe.num_train_epochs
+        return arm.recipe.num_train_epochs if arm.recipe else None
     return arm.records if label == "records" else arm.trained_tokens
 
 

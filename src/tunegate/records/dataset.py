@@ -32,14 +32,23 @@ class Dataset:
         specs: What is read, in order.
         folder: The folder that holds it (the first one's, where there are several).
         skipped: What the last full pass could not read.
+        max_samples: Rows that are read of each dataset at most; None for all.
     """
 
-    def __init__(self, specs: Sequence[Spec], *, key: Key, subject_column: str | None) -> None:
+    def __init__(
+        self,
+        specs: Sequence[Spec],
+        *,
+        key: Key,
+        subject_column: str | None,
+        max_samples: int | None = None,
+    ) -> None:
         self.specs = tuple(specs)
         self.folder = Path(self.specs[0].folder)
         self.skipped: list[Skipped] = []
         self._key = key
         self._subject_column = subject_column
+        self.max_samples = max_samples
         self._chosen: dict[str, Collection[int]] = {}
 
     @property
@@ -86,7 +95,10 @@ class Dataset:
         return convert
 
     def _rows(self, spec: Spec) -> Iterator[tuple[Source, Json | Reason]]:
-        """The dataset's rows: those that its `split` and `num_samples` choose."""
+        """The dataset's rows: those that its `split` and `num_samples` choose, up to a bound."""
+        yield from islice(self._chosen_rows(spec), self.max_samples)
+
+    def _chosen_rows(self, spec: Spec) -> Iterator[tuple[Source, Json | Reason]]:
         if not spec.partial:
             yield from _all_rows(spec)
             return
@@ -105,6 +117,7 @@ def open(
     format: str = "auto",
     key: Key,
     subject_column: str | None = None,
+    max_samples: int | None = None,
 ) -> Dataset:
     """Opens data files and LLaMA-Factory data folders, as LLaMA-Factory 0.9.5 reads them.
 
@@ -118,6 +131,7 @@ def open(
         format: `auto`, or the format of the files given by themselves.
         key: Digests ids and subjects.
         subject_column: Column that says whom a record is about; only its digest is kept.
+        max_samples: Of every dataset, read only so many rows from its beginning.
 
     Raises:
         InputError: Something does not exist, cannot be read, or yields no record at all.
@@ -140,7 +154,7 @@ def open(
     if not specs:
         raise InputError("no_dataset_given")
     checked = [_checked(spec, subject_column) for spec in specs]
-    return Dataset(checked, key=key, subject_column=subject_column)
+    return Dataset(checked, key=key, subject_column=subject_column, max_samples=max_samples)
 
 
 def read_object(

@@ -17,20 +17,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from tunegate import yamlfile
 from tunegate.errors import InputError
-from tunegate.files import rename_folder
-from tunegate.models.adapters import check_adapter
 from tunegate.models.loading import Base
 from tunegate.models.template import Encoded
-from tunegate.tune.outcome import Epoch, Progress, Trained, summary
+from tunegate.tune import checkpoints
+from tunegate.tune.outcome import Progress, Trained, summary
 
 VARIABLE = "TUNEGATE_LLAMAFACTORY"
 _PROGRAM = "llamafactory-cli"
-_KEPT = ("adapter_config.json", "adapter_model.safetensors")
-_STATE = "epoch.json"
+# What it takes where the YAML says nothing.
+_DEFAULTS: Mapping[str, Any] = {
+    "save_only_model": False,
+    "overwrite_output_dir": False,
+    "eval_strategy": "no",
+    "load_best_model_at_end": False,
+    "push_to_hub": False,
+    "use_swanlab": False,
+}
 _POLL = 0.5  # seconds between two looks at the log
 _PATIENCE = 10.0  # seconds for a program that is asked to stop
 
@@ -43,17 +47,17 @@ class Change(NamedTuple):
     becomes: str
 
 
-def program(environment: str) -> Path:
+def program(named: str) -> Path:
     """LLaMA-Factory's program.
 
     Args:
-        environment: An environment's folder, the program itself, or empty for the variable
+        named: An environment's folder, the program itself, or empty for the variable
             TUNEGATE_LLAMAFACTORY and then the search path.
 
     Raises:
         InputError: It is not there.
     """
-    named = environment or os.environ.get(VARIABLE, "")
+    named = named or os.environ.get(VARIABLE, "")
     if not named:
         found = shutil.which(_PROGRAM)
         if found is None:
@@ -86,7 +90,10 @@ def effective(
     # A checkpoint an epoch, all of them kept, and one to go on from after an interruption.
     own |= {"save_strategy": "epoch", "save_total_limit": None, "save_only_model": False}
     own |= {"overwrite_output_dir": False, "resume_from_checkpoint": None}
-    needed = {k: v for k, v in own.items() if config.get(k, _default(k)) != v}
+    # The planted folder holds no other set, and nothing is to leave this machine.
+    own |= {"eval_dataset": None, "eval_strategy": "no", "load_best_model_at_end": False}
+    own |= {"push_to_hub": False, "report_to": "none", "use_swanlab": False}
+    needed = {k: v for k, v in own.items() if config.get(k, _DEFAULTS.get(k)) != v}
     return {**config, **needed}
 
 
@@ -100,10 +107,6 @@ def datasets(config: Mapping[str, Any]) -> list[str]:
 def seed(config: Mapping[str, Any]) -> int:
     """The seed that it trains with."""
     return int(config.get("seed", 42))
-
-
-def _default(key: str) -> Any:
-    return {"save_only_model": False, "overwrite_output_dir": False}.get(key)
 
 
 def changes(config: Mapping[str, Any], ours: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -139,21 +142,18 @@ def train(
         VoidError: The weights did not move.
     """
     output = Path(config["output_dir"])
-    if (there := _taken_before(folder)) and not output.exists():
+    if (there := checkpoints.taken_before(folder)) and not output.exists():
         return summary(base, examples, there, here=0, seconds=0.0)
     output.mkdir(parents=True, exist_ok=True, mode=0o700)
-    before = len(_checkpoints(output))
+    before = len(checkpoints.finished(output))
     whole = sum(len(example.ids) for example in examples)
     started = time.perf_counter()
     _run(command, config, output, _reporter(progress, whole, config))
     seconds = time.perf_counter() - started
-    found = _checkpoints(output)
+    found = checkpoints.finished(output)
     if not found:
         raise InputError("llamafactory_no_checkpoint", path=str(output))
-    done = [
-        _taken(base, checkpoint, folder / f"epoch-{number}", number)
-        for number, checkpoint in enumerate(found, 1)
-    ]
+    done = checkpoints.take(base, found, folder)
     shutil.rmtree(output)
     return summary(base, examples, done, here=len(found) - before, seconds=seconds)
 
@@ -173,14 +173,9 @@ def _run(command: Path, config: Mapping[str, Any], output: Path, report: Progres
     settings = output / "train.yaml"
     settings.write_text(yamlfile.dump(dict(config)), "utf-8")
     log = output / "log.txt"
-    environment = {
-        **os.environ,
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_CACHE": str(output / "cache"),  # it holds the training data
-    }
     with (
         log.open("ab") as told,
-        _process([str(command), "train", str(settings)], told, environment) as process,
+        _process([str(command), "train", str(settings)], told, environment(output)) as process,
     ):
         while process.poll() is None:
             time.sleep(_POLL)
@@ -190,12 +185,18 @@ def _run(command: Path, config: Mapping[str, Any], output: Path, report: Progres
         raise InputError("llamafactory_failed", status=process.returncode, path=str(log))
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """Variables for its programs: offline, and what it caches of the data stays in `folder`."""
+    own = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(folder / "cache")}
+    return {**os.environ, **own}
+
+
 @contextmanager
 def _process(
-    words: Sequence[str], told: Any, environment: Mapping[str, str]
+    words: Sequence[str], told: Any, variables: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that does not outlive what it is needed for."""
-    process = subprocess.Popen(words, stdout=told, stderr=subprocess.STDOUT, env=environment)
+    process = subprocess.Popen(words, stdout=told, stderr=subprocess.STDOUT, env=variables)
     try:
         yield process
     finally:
@@ -215,49 +216,3 @@ def _follow(path: Path, report: Progress) -> None:
         report(int(last["current_steps"]), int(last["total_steps"]))
     except (OSError, ValueError, LookupError):
         return  # not there yet, or in the middle of a line
-
-
-def _checkpoints(output: Path) -> list[Path]:
-    """The finished checkpoints, oldest first."""
-    found = {
-        int(path.name.rpartition("-")[2]): path
-        for path in output.glob("checkpoint-*")
-        if path.name.rpartition("-")[2].isdigit() and (path / "trainer_state.json").is_file()
-    }
-    return [found[step] for step in sorted(found)]
-
-
-def _taken(base: Base, checkpoint: Path, target: Path, number: int) -> Epoch:
-    """A checkpoint's adapter as an epoch's folder."""
-    check_adapter(base, checkpoint)
-    staging = target.with_name(f".{target.name}")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True, mode=0o700)
-    for name in _KEPT:
-        shutil.copy(checkpoint / name, staging / name)
-    loss = _loss(checkpoint, number)
-    (staging / _STATE).write_bytes(msgspec.json.encode({"train_loss": loss}))
-    rename_folder(staging, target)
-    return Epoch(number, target, loss)
-
-
-def _taken_before(folder: Path) -> list[Epoch]:
-    """The epochs of an earlier call: two arms on the same data and recipe are one training."""
-    paths = {int(path.name.removeprefix("epoch-")): path for path in folder.glob("epoch-*")}
-    return [
-        Epoch(n, paths[n], msgspec.json.decode((paths[n] / _STATE).read_bytes())["train_loss"])
-        for n in sorted(paths)
-    ]
-
-
-def _loss(checkpoint: Path, number: int) -> float | None:
-    """Mean of what was logged in this epoch, or the last that was logged at all."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
-    logged = [
-        float(line["loss"])
-        for line in state["log_history"]
-        if "loss" in line and number - 1 < float(line["epoch"]) <= number
-    ]
-    last = [float(line["loss"]) for line in state["log_history"] if "loss" in line][-1:]
-    values = logged or last
-    return sum(values) / len(values) if values else None

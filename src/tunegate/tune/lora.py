@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tunegate.errors import InputError
-from tunegate.models.adapters import join_products
+from tunegate.models.adapters import CONFIG, WEIGHTS, join_products
 from tunegate.models.loading import Base, quiet
 from tunegate.types import Recipe
-
-CONFIG = "adapter_config.json"
 
 
 def attach(base: Base, recipe: Recipe, *, seed: int) -> Any:
@@ -64,7 +62,7 @@ def restore(model: Any, folder: Path) -> None:
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 
-    set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
+    set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
 
 
 def detach(base: Base, model: Any) -> None:

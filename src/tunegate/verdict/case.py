@@ -11,6 +11,7 @@ from tunegate.policy import Policy
 from tunegate.types import Decision, Destination, Evidence, Measurement, Noun, Reason, ScanSummary
 
 JUDGED = "routed"
+ADOPTED = "adopted"  # a finished model whose randomisation nobody recorded
 SISTER = {JUDGED: "canaried"}  # the arm that carries an arm's canaries
 GroundKind = Literal["void", "leak", "fail", "bound", "unscored", "hazard", "intent", "proxy"]
 INSTRUMENTS = ("canaried", "placebo", "control")  # never judged themselves
@@ -33,6 +34,7 @@ class Case(Noun, frozen=True, kw_only=True):
     """The inputs of a verdict.
 
     Attributes:
+        judged: The arm that the decision is about.
         destinations: How many records were routed where.
         proxy: The arms are of a smaller model than the one that is to be tuned.
         void: Why the audit cannot mean anything; empty if it can.
@@ -45,12 +47,23 @@ class Case(Noun, frozen=True, kw_only=True):
     controls: Mapping[str, Control]
     scan: ScanSummary
     intent: Intent
+    judged: str = JUDGED
     rulings: tuple[Ruling, ...] = ()
     bound_to: Mapping[str, str] = {}
     destinations: Mapping[Destination, int] = {}
     proxy: bool = False
     void: tuple[Reason, ...] = ()
     run: str = "RUN"
+
+    @property
+    def sister(self) -> str:
+        """The arm that the judged one's exposure is read from."""
+        return sister(self.judged)
+
+
+def sister(arm: str) -> str:
+    """The arm that carries an arm's canaries: its canaried sister, where it has one."""
+    return SISTER.get(arm, arm)
 
 
 class Ground(Noun, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ def verdict(
     controls: Mapping[str, Control],
     scan: ScanSummary,
     intent: Intent,
+    judged: str = JUDGED,
     rulings: Iterable[Ruling] = (),
     bound_to: Mapping[str, str] | None = None,
     destinations: Mapping[Destination, int] | None = None,
@@ -41,7 +42,7 @@ def verdict(
     void: Iterable[Reason] = (),
     run: str = "RUN",
 ) -> Verdict:
-    """Decides on the arm `routed` by the rules of evidence 1, 5, 6 and 9.
+    """Decides on one arm by the rules of evidence 1, 5, 6 and 9.
 
     - A gate passes if its upper bound is at most the tolerance, fails if the lower bound is above
       it, and is inconclusive otherwise; what was not scored is never a pass. `go` needs every
@@ -62,6 +63,7 @@ def verdict(
         controls: Probe → how it did on its controls.
         scan: What was and was not checked.
         intent: The answers to the questions asked first.
+        judged: The arm that the decision is about.
         rulings: People's decisions.
         bound_to: Hashes of base, recipe and data; a verdict says nothing about others.
         destinations: How many records were routed where, for the three questions.
@@ -76,6 +78,7 @@ def verdict(
         controls=controls,
         scan=scan,
         intent=intent,
+        judged=judged,
         rulings=tuple(rulings),
         bound_to=bound_to or {},
         destinations=destinations or {},
@@ -83,8 +86,8 @@ def verdict(
         void=tuple(void),
         run=run,
     )
-    judged = _judged(case, JUDGED)
-    grounds = _grounds(case, judged, arm=JUDGED)
+    gates = _judged(case, case.judged)
+    grounds = _grounds(case, gates, arm=case.judged)
     decision = _gravest(grounds)
     open_grounds = [ground for ground in grounds if not ground.signed]
     reasons = tuple(ground.reason for ground in open_grounds) or tuple(
@@ -92,14 +95,14 @@ def verdict(
     )
     return Verdict(
         decision=decision,
-        arm=JUDGED,
+        arm=case.judged,
         by_arm=_by_arm(case, decision),
         reasons=reasons or (Reason(code="verdict.all_pass"),),
-        gates=tuple(one.gate for one in judged),
-        questions=questions(case, judged),
+        gates=tuple(one.gate for one in gates),
+        questions=questions(case, gates),
         conditions=tuple(g.reason for g in grounds if g.decision == "conditional"),
-        limits=limits(case, judged),
-        next_actions=next_actions(case, judged, open_grounds),
+        limits=limits(case, gates),
+        next_actions=next_actions(case, gates, open_grounds),
         bound_to=case.bound_to,
     )
 
@@ -117,11 +120,13 @@ def _judged(case: Case, arm: str) -> tuple[Judged, ...]:
 
 
 def _by_arm(case: Case, decision: Decision) -> Mapping[str, Decision]:
-    """What each arm that was measured would get; people have accepted bounds of `routed` only."""
+    """What each arm that was measured would get; people accept bounds of the judged one only."""
     seen = {one.arm for one in case.measurements} | {one.arm for one in case.evidence}
     arms = {arm for arm in seen if not arm.startswith(INSTRUMENTS)}
-    others = {arm: _gravest(_grounds(case, _judged(case, arm), arm=arm)) for arm in arms - {JUDGED}}
-    return dict(sorted({**others, JUDGED: decision}.items()))
+    others = {
+        arm: _gravest(_grounds(case, _judged(case, arm), arm=arm)) for arm in arms - {case.judged}
+    }
+    return dict(sorted({**others, case.judged: decision}.items()))
 
 
 def _gravest(grounds: Sequence[Ground]) -> Decision:
@@ -165,7 +170,7 @@ def _of_gate(case: Case, one: Judged, arm: str) -> Ground | None:
     if gate.outcome == "unscored" or gate.interval is None:
         return Ground(decision="inconclusive", reason=gate.reason, kind="unscored", target=target)
     upper = gate.interval[1]
-    ruling = signed(case.rulings, target, upper=upper) if arm == JUDGED else None
+    ruling = signed(case.rulings, target, upper=upper) if arm == case.judged else None
     if ruling is None:
         return Ground(decision="inconclusive", reason=gate.reason, kind="bound", target=target)
     params = {**gate.reason.params, "who": ruling.who, "why": ruling.reason}

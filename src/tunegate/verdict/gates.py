@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tunegate.policy import GateRule
 from tunegate.types import Gate, Measurement, Noun, Outcome, Reason
-from tunegate.verdict.case import LEAK_PROBES, SISTER, Control
+from tunegate.verdict.case import LEAK_PROBES, Control, sister
 from tunegate.verdict.needed import scaled_units, units_to_show
 
 # Metrics with sentences of their own; others are spoken of by their names.
@@ -72,7 +72,7 @@ def _measured(rule: GateRule, measurements: Sequence[Measurement], arm: str) -> 
 
     An earlier checkpoint doesn't speak for the model that was trained on.
     """
-    source = SISTER.get(arm) if rule.probe == "exposure" else arm
+    source = sister(arm) if rule.probe == "exposure" else arm
     of_arm = [one for one in measurements if one.arm == source]
     last = max((one.checkpoint for one in of_arm), default=0)
     wanted = (rule.probe, rule.metric, rule.stratum, last)

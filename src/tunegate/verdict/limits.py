@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tunegate.types import Reason
-from tunegate.verdict.case import JUDGED, LEAK_PROBES, SISTER, Case
+from tunegate.verdict.case import LEAK_PROBES, Case
 from tunegate.verdict.gates import Judged, is_rate
 from tunegate.verdict.needed import units_to_show
 
@@ -23,11 +23,11 @@ def limits(case: Case, judged: Sequence[Judged]) -> tuple[Reason, ...]:
 def _of_scope(case: Case) -> Iterator[Reason]:
     if case.proxy:
         yield Reason(code="limit.proxy")
-    arms = (JUDGED, SISTER[JUDGED])
+    arms = (case.judged, case.sister)
     scored = [one for one in case.measurements if one.scored and one.arm in arms]
     if any(one.estimand == "this_adapter" for one in scored):
         yield Reason(code="limit.this_adapter")
-    if any(one.arm == SISTER[JUDGED] for one in scored):
+    if case.sister != case.judged and any(one.arm == case.sister for one in scored):
         yield Reason(code="limit.sister_arm")
     for hazard in case.scan.not_checked:
         yield Reason(code="limit.hazard_unchecked", params={"hazard": hazard})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tunegate.decisions import signed
 from tunegate.intent import Intent, answers
 from tunegate.types import Answer, Destination, Reason
-from tunegate.verdict.case import JUDGED, SISTER, Case
+from tunegate.verdict.case import Case
 from tunegate.verdict.gates import Judged
 
 # Who has to answer, as roles; `role.X` has the words.
@@ -68,12 +68,12 @@ def _gates(judged: Iterable[Judged], probes: frozenset[str]) -> Iterator[Reason]
 def _said(case: Case, judged: Sequence[Judged]) -> Iterator[Reason]:
     """Q1: what came out, in which arm, and in which settings nobody has looked."""
     yield from _unanswered(case, "q1")
-    for arm in ("as_given", JUDGED):
+    for arm in ("as_given", case.judged):
         leaks = sum(one.verified and one.arm == arm for one in case.evidence)
         if leaks:
             yield Reason(code=f"question.q1_leaks_{arm}", params={"count": leaks})
     yield from _gates(judged, _SAID_PROBES)
-    tried = {one.setting for one in case.measurements if one.arm == JUDGED and one.scored}
+    tried = {one.setting for one in case.measurements if one.arm == case.judged and one.scored}
     if tried <= {"default"}:
         yield Reason(code="question.q1_one_setting")
 
@@ -94,7 +94,7 @@ def _kept(case: Case, judged: Sequence[Judged]) -> Iterator[Reason]:
     exposure = [
         one
         for one in case.measurements
-        if one.metric == "exposure_bits" and one.arm == SISTER[JUDGED] and one.scored
+        if one.metric == "exposure_bits" and one.arm == case.sister and one.scored
     ]
     last = max((one.checkpoint for one in exposure), default=0)
     for one in exposure:
