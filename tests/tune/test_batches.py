@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,10 +11,8 @@ from tests.models.tiny import chat
 
 from tunegate.errors import InputError
 from tunegate.models.loading import Base
-from tunegate.tune.batches import epoch_batches, examples
+from tunegate.tune.batches import epoch_batches, examples, parts
 from tunegate.types import Recipe, Record, Segment, Source
-
-LENGTHS = st.lists(st.integers(1, 500), max_size=200)
 
 
 def record(name: str, ask: str, answer: str) -> Record:
@@ -24,32 +24,65 @@ def record(name: str, ask: str, answer: str) -> Record:
     return Record(id=name, source=Source(path="x"), raw=None, segments=segments)
 
 
-@given(lengths=LENGTHS, size=st.integers(1, 9), seed=st.integers(0, 2**40))
-def test_an_epoch_is_a_permutation_in_full_batches(
-    lengths: list[int], size: int, seed: int
-) -> None:
-    batches = epoch_batches(lengths, size=size, seed=seed)
-    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
-    sizes = sorted(map(len, batches), reverse=True)
-    assert sizes == [size] * (len(lengths) // size) + [len(lengths) % size] * bool(
-        len(lengths) % size
+@given(count=st.integers(0, 200), size=st.integers(1, 9), seed=st.integers(0, 2**40))
+def test_an_epoch_is_a_permutation_in_full_batches(count: int, size: int, seed: int) -> None:
+    batches = epoch_batches(count, size=size, seed=seed)
+    assert sorted(i for batch in batches for i in batch) == list(range(count))
+    assert [len(batch) for batch in batches] == [size] * (count // size) + [count % size] * bool(
+        count % size
     )
-    assert batches == epoch_batches(lengths, size=size, seed=seed)
+    assert batches == epoch_batches(count, size=size, seed=seed)
 
 
 def test_another_seed_gives_another_order() -> None:
-    lengths = list(range(40))
-    one, other = (epoch_batches(lengths, size=4, seed=seed) for seed in (1, 2))
+    one, other = (epoch_batches(40, size=4, seed=seed) for seed in (1, 2))
     assert one != other
 
 
-def test_batches_hold_examples_of_like_length() -> None:
-    lengths = [(37 * i) % 101 + 1 for i in range(128)]
-    batches = epoch_batches(lengths, size=8, seed=0)
-    padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
-    assert padded < 1.15 * sum(lengths)
-    firsts = [lengths[batch[0]] for batch in batches]
-    assert firsts != sorted(firsts)  # and yet long and short ones alternate
+def test_every_example_is_as_likely_in_every_step() -> None:
+    """Copies of one example must not come together, whatever their length."""
+    steps = [
+        number
+        for seed in range(400)
+        for number, batch in enumerate(epoch_batches(32, size=8, seed=seed))
+        if 0 in batch
+    ]
+    assert all(70 < steps.count(number) < 130 for number in range(4))
+    together = sum(
+        any({0, 1} <= set(batch) for batch in epoch_batches(32, size=8, seed=seed))
+        for seed in range(400)
+    )
+    assert 65 < together < 117  # 7 of the 31 others share a batch: 90 of 400 by chance
+
+
+LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=7)
+
+
+@given(lengths=LENGTHS, budget=st.integers(1, 200), overhead=st.integers(0, 80))
+def test_a_step_is_split_at_the_least_cost(lengths: list[int], budget: int, overhead: int) -> None:
+    split = parts(lengths, budget=budget, overhead=overhead)
+    assert sorted(i for part in split for i in part) == list(range(len(lengths)))
+    assert all(cost(lengths, part, 0) <= budget or len(part) == 1 for part in split)
+    ours = sum(cost(lengths, part, overhead) for part in split)
+    assert ours == min(
+        sum(cost(lengths, part, overhead) for part in option)
+        for option in partitions(sorted(range(len(lengths)), key=lambda i: lengths[i]))
+        if all(cost(lengths, part, 0) <= budget or len(part) == 1 for part in option)
+    )
+
+
+def cost(lengths: list[int], part: list[int], overhead: int) -> int:
+    """Padded tokens and what a part costs besides."""
+    return len(part) * max(lengths[i] for i in part) + overhead
+
+
+def partitions(rows: list[int]) -> Iterator[list[list[int]]]:
+    """Every way to cut a sorted list into runs."""
+    if not rows:
+        yield []
+    for size in range(1, len(rows) + 1):
+        for rest in partitions(rows[size:]):
+            yield [rows[:size], *rest]
 
 
 def test_records_become_examples_in_their_order(base: Base) -> None:

@@ -18,6 +18,7 @@ from tunegate.settings import Loaded, Settings
 from tunegate.types import Recipe
 from tunegate.yamlfile import one_line
 
+_THEIRS = "llamafactory: {config}    # `--trainer llamafactory` lets it train by that file\n"
 _TUNED = "# tuned: {adapter}    # uncomment to audit what this training left, without a trial\n"
 _TEMPLATE = """\
 # TuneGate settings. Next: fill in `intent`, then `tunegate run {name}`
@@ -29,7 +30,7 @@ model: {model}            # a local model folder or id; `embedded` ships with Tu
   rag_labels: []          # who may read them; without both, nothing with identity enters RAG
 policy: internal          # internal, public, regulated, or a file of your own
 recipe: {recipe}
-depth: quick              # quick, standard or full
+{theirs}depth: quick              # quick, standard or full
 intent:                   # the three questions; nothing is trained before they are answered
   need: ""                # which need is the fine-tune to meet?
   audiences: []           # who will read what the model says?
@@ -62,7 +63,7 @@ def _text(loaded: Loaded, target: Path) -> str:
     settings = loaded.settings
     ours, plain = msgspec.to_builtins(settings.recipe), msgspec.to_builtins(Recipe())
     recipe = {key: value for key, value in ours.items() if value != plain[key]}
-    form = settings.data.format
+    form, config = settings.data.format, settings.llamafactory.config
     paths = [_near(path, target) for path in settings.data.paths] or ["data"]
     return _TEMPLATE.format(
         name=target.name,
@@ -74,6 +75,7 @@ def _text(loaded: Loaded, target: Path) -> str:
         format="" if form == "auto" else f"  format: {form}\n",
         datasets=one_line(list(settings.data.datasets)),
         recipe=one_line(recipe),
+        theirs=_THEIRS.format(config=one_line({"config": _near(config, target)})) if config else "",
     )
 
 

@@ -19,6 +19,7 @@ from tunegate.files import hash_path, rename_folder
 from tunegate.keys import content_hash
 from tunegate.models.adapters import CONFIG, WEIGHTS, check_adapter, check_file
 from tunegate.models.loading import Base
+from tunegate.tune import lora
 from tunegate.tune.outcome import Epoch
 
 _PREFIX = "checkpoint-"
@@ -110,9 +111,9 @@ def _taken(base: Base, one: Found, target: Path, number: int) -> Epoch:
     staging = target.with_name(f".{target.name}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True, mode=0o700)
-    for name in (CONFIG, WEIGHTS):
-        shutil.copy(one.folder / name, staging / name)
-    loss = _loss(one.state, number)
+    shutil.copy(one.folder / WEIGHTS, staging / WEIGHTS)
+    lora.write_config(one.folder / CONFIG, staging / CONFIG)
+    loss = _loss(one.state)
     (staging / _STATE).write_bytes(msgspec.json.encode({"train_loss": loss}))
     rename_folder(staging, target)
     return Epoch(number, target, loss)
@@ -127,11 +128,11 @@ def taken_before(folder: Path) -> list[Epoch]:
     ]
 
 
-def _loss(state: dict[str, Any], number: int) -> float | None:
-    """Mean of what was logged in this epoch, or the last that was logged at all."""
+def _loss(state: dict[str, Any]) -> float | None:
+    """Mean of what was logged over the last epoch before this checkpoint."""
     history = [line for line in state.get("log_history", ()) if "loss" in line]
-    logged = [
-        float(line["loss"]) for line in history if number - 1 < float(line["epoch"]) <= number
-    ]
-    values = logged or [float(line["loss"]) for line in history[-1:]]
-    return sum(values) / len(values) if values else None
+    if not history:
+        return None
+    since = float(history[-1]["epoch"]) - 1.0
+    values = [float(line["loss"]) for line in history if float(line["epoch"]) > since]
+    return sum(values) / len(values)

@@ -49,12 +49,23 @@ def save(model: Any, folder: Path) -> None:
     """Writes adapter weights and configuration; the same adapter gives the same bytes."""
     model.save_pretrained(str(folder), safe_serialization=True)
     (folder / "README.md").unlink(missing_ok=True)
-    path = folder / CONFIG
-    config = json.loads(path.read_text("utf-8"))
+    write_config(folder / CONFIG, folder / CONFIG)
+
+
+def write_config(source: Path, target: Path) -> None:
+    """Writes an adapter's configuration so that equal ones have equal bytes.
+
+    Raises:
+        InputError: It is no JSON object.
+    """
+    try:
+        config = dict(json.loads(source.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError("adapter_damaged", path=f"{source.parent.name}/{source.name}") from error
     for key, value in config.items():
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             config[key] = sorted(value)  # peft keeps these as sets, whose order is random
-    path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", "utf-8")
+    target.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 def restore(model: Any, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The native trainer: LoRA by transformers and peft, a checkpoint an epoch, resumable to the bit.
 
-It wastes little: batches hold records of like length, and logits exist only where the loss is.
+It wastes little: a step is split into parts of like length, and logits exist only at targets.
 Every epoch reseeds itself, so that going on from a checkpoint equals never having stopped.
 """
 
@@ -18,17 +18,18 @@ import msgspec
 
 from tunegate.errors import InputError, VoidError
 from tunegate.files import STAGING, rename_folder
-from tunegate.models.forward import causal, length_batches, pad
+from tunegate.models.forward import causal, pad
 from tunegate.models.loading import Base
 from tunegate.models.template import Encoded
 from tunegate.tune import lora
-from tunegate.tune.batches import epoch_batches
+from tunegate.tune.batches import epoch_batches, parts
 from tunegate.tune.outcome import Epoch, Progress, Trained, summary
 from tunegate.types import Recipe
 
 _OPTIMIZER = "optimizer.safetensors"
 _STATE = "epoch.json"
 _PART_TOKENS = 768  # padded tokens in memory at once; fewer would slow the matrix products
+_PART_OVERHEAD = 128  # tokens that a part costs besides: its products are smaller
 _SHORT = 128  # tokens in a row; attention keeps a part's tokens × heads × this many values a layer
 
 
@@ -141,7 +142,7 @@ def _epoch(
     torch.manual_seed(seed + epoch)
     model.train()
     batches = epoch_batches(
-        [len(e.ids) for e in examples],
+        len(examples),
         size=recipe.per_device_train_batch_size,
         seed=seed + epoch,
     )
@@ -173,8 +174,8 @@ def _epoch(
 
 def _parts(rows: Sequence[Encoded]) -> list[list[Encoded]]:
     """One step's examples in parts that fit a bounded memory; the gradient stays the same."""
-    lengths = [len(row.ids) for row in rows]
-    return [[rows[i] for i in part] for part in length_batches(lengths, budget=_PART_TOKENS)]
+    split = parts([len(row.ids) for row in rows], budget=_PART_TOKENS, overhead=_PART_OVERHEAD)
+    return [[rows[i] for i in part] for part in split]
 
 
 def _loss(base: Base, model: Any, rows: Sequence[Encoded]) -> Any:

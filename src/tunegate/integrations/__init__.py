@@ -1,0 +1,1 @@
+"""TuneGate inside other programs: trainers that call it, or are called through it."""
