@@ -142,19 +142,7 @@ def _one(
         trained = native.train(base, encoded, recipe, seed=seed, folder=folder)
     else:
         theirs = {
-            "model_name_or_path": str(loading.model_folder("embedded")),
-            "stage": "sft",
-            "do_train": True,
-            "finetuning_type": "lora",
-            "lora_rank": recipe.lora_rank,
-            "lora_alpha": recipe.lora_alpha,
-            "lora_target": "all",
-            "template": recipe.template,
-            "cutoff_len": recipe.cutoff_len,
-            "per_device_train_batch_size": recipe.per_device_train_batch_size,
-            "learning_rate": recipe.learning_rate,
-            "num_train_epochs": float(recipe.num_train_epochs),
-            "logging_steps": 5,
+            **llamafactory.keys_of(recipe, model=str(loading.model_folder("embedded"))),
             "use_cpu": base.device == "cpu",
             "bf16": base.dtype == "bf16",
             "seed": seed,
@@ -180,16 +168,21 @@ def _measured(
     task = Task(context, executor.at(State("tuned", adapter)), probes)
     found = measure([task], base=executor.at(State("base", None))).measurements
     return {
-        "loss": round(_of(found, "heldout_loss", "all").tuned or 0.0, 5),
-        "auc": round(_of(found, "auc", "ratio").effect or 0.0, 5),
-        "greedy_rate": round(_of(found, "greedy_rate", "member").tuned or 0.0, 5),
-        "top_rank_rate": round(_of(found, "top_rank_rate", "repeats=1").effect or 0.0, 5),
-        "bits": round(_of(found, "exposure_bits", "repeats=1").effect or 0.0, 4),
+        "loss": _of(found, "heldout_loss", "all", base=True),
+        "auc": _of(found, "auc", "ratio"),
+        "greedy_rate": _of(found, "greedy_rate", "member"),
+        "top_rank_rate": _of(found, "top_rank_rate", "repeats=1"),
+        "bits": _of(found, "exposure_bits", "repeats=1"),
     }
 
 
-def _of(found: tuple[Measurement, ...], metric: str, stratum: str) -> Measurement:
-    return next(m for m in found if (m.metric, m.stratum) == (metric, stratum))
+def _of(found: tuple[Measurement, ...], metric: str, stratum: str, *, base: bool = False) -> float:
+    """A metric's value; with `base`, the tuned model's own and not its distance from the base."""
+    one = next(m for m in found if (m.metric, m.stratum) == (metric, stratum))
+    value = one.tuned if base else one.effect
+    if value is None:
+        raise ValueError(f"{metric} was not scored")
+    return round(value, 5)
 
 
 def _summarise(

@@ -94,20 +94,10 @@ def _theirs(
     data.mkdir()
     planted.write(data, (records.turns(row) for row in rows), names=("identity",))
     config = {
-        "model_name_or_path": str(loading.model_folder("embedded")),
-        "stage": "sft",
-        "do_train": True,
-        "finetuning_type": "lora",
-        "lora_rank": RECIPE.lora_rank,
-        "lora_target": "all",
+        **llamafactory.keys_of(RECIPE, model=str(loading.model_folder("embedded"))),
         "dataset": "identity",
-        "template": RECIPE.template,
-        "cutoff_len": RECIPE.cutoff_len,
-        "per_device_train_batch_size": RECIPE.per_device_train_batch_size,
-        "learning_rate": RECIPE.learning_rate,
-        "num_train_epochs": float(RECIPE.num_train_epochs),
         "logging_steps": 1,
-        "use_cpu": True,
+        "use_cpu": base.device == "cpu",
         "bf16": base.dtype == "bf16",
         "seed": seed,
     }

@@ -160,6 +160,7 @@ def with_config(settings: Settings, path: Path) -> Loaded:
         model=loaded.settings.model,
         recipe=loaded.settings.recipe,
         llamafactory=theirs,
+        trainer=settings.trainer if theirs.config else "native",
     )
     return Loaded(changed, loaded.ignored, loaded.adapter)
 

@@ -8,7 +8,7 @@ from tests.diff.build import answers, context, digest, said, sample, tokens
 from tunegate.diff import Answers, Context, Sample
 from tunegate.diff.extraction import Extraction, askable
 from tunegate.diff.scores import score_query
-from tunegate.models.queries import ScoreAnswer
+from tunegate.models.queries import ScoreAnswer, TokenScores
 from tunegate.stats import clopper_pearson
 from tunegate.types import Evidence, Measurement, Turn
 
@@ -177,8 +177,44 @@ def test_discoverable_values_are_those_that_a_hundred_samples_find(
     assert found["greedy_rate", "member"].effect == 0.0
 
 
-def test_a_value_cut_off_by_truncation_does_not_come_out() -> None:
-    [one] = members(1)
-    cut = ScoreAnswer(target=tokens([-1.0]), spans=(tokens([]),))
-    given = answers({score_query(one): cut}, {score_query(one): cut})
-    assert all(m.effect in (None, 0.0) for m in by_name(context(given=[one]), given).values())
+def test_a_value_cut_off_by_truncation_is_not_asked_for() -> None:
+    """It was never trained on: to count it as kept would make a bound that nobody has earned."""
+    samples = members(30)
+    gone = ScoreAnswer(target=tokens([-1.0]), spans=(tokens([]),))
+    cut = {score_query(s): gone for s in samples[:10]}
+    kept = {score_query(s): said(extracted=[False]) for s in samples[10:]}
+    found = by_name(context(given=samples), answers({**cut, **kept}, {**cut, **kept}))
+    for metric in ("greedy_rate", "np_rate"):
+        one = found[metric, "member"]
+        assert (one.effect, one.n) == (0.0, 20)
+    all_cut = {score_query(s): gone for s in samples}
+    nothing = by_name(context(given=samples), answers(all_cut, all_cut))["greedy_rate", "member"]
+    assert not nothing.scored
+
+
+def test_what_an_endpoint_does_not_tell_of_sampling_is_unscored() -> None:
+    samples = members(5)
+    told = {
+        score_query(s): ScoreAnswer(
+            target=TokenScores((-1.0,), (), (), (), (False,)),
+            spans=(TokenScores((-1.0,), (), (), (), (True,)),),
+        )
+        for s in samples
+    }
+    found = by_name(context(given=samples), answers(told, told))
+    assert found["greedy_rate", "member"].scored
+    one = found["np_rate", "member"]
+    assert not one.scored
+    assert one.reason is not None
+    assert one.reason.code == "not_offered_top_k"
+
+
+def test_what_no_look_alike_was_held_out_for_is_not_verified() -> None:
+    samples = members(3)
+    given = asked(samples, tuned={"m1"})
+    one = context(given=samples, trained=[s.spans[0].digest for s in samples])
+    [proof] = evidence(one, given)
+    assert proof.verified
+    [piece] = evidence(one._replace(compared=False), given)
+    assert not piece.verified
+    assert piece.reason.code == "evidence_not_compared"

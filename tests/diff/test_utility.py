@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.diff.build import context, said, sample
+from tests.diff.build import context, said, sample, tokens
 
 from tunegate.diff import Answers
 from tunegate.diff.scores import score_query
 from tunegate.diff.utility import Utility
+from tunegate.models.queries import ScoreAnswer
 from tunegate.types import Measurement
 
 PROBE = Utility()
@@ -38,6 +39,17 @@ def test_a_model_that_answers_worse_has_a_positive_one() -> None:
     assert one.effect == pytest.approx(0.6)
     assert one.interval is None  # three units cannot carry one
     assert one.p == pytest.approx(0.25)  # 2 of 8 sign patterns
+
+
+def test_what_was_cut_off_counts_for_nothing() -> None:
+    samples = [sample(f"u{i}", "utility") for i in range(25)]
+    gone = ScoreAnswer(target=tokens([]))
+    base = {score_query(s): said(-2.0, -4.0) for s in samples}
+    tuned = {score_query(s): said(-1.0, -3.0) for s in samples}
+    for one in samples[:5]:
+        base[score_query(one)] = tuned[score_query(one)] = gone
+    [found] = PROBE.measure(context(samples=samples), Answers(base, tuned)).measurements
+    assert (found.n, found.base, found.effect) == (20, 3.0, -1.0)
 
 
 def test_no_change_is_silent() -> None:

@@ -52,7 +52,7 @@ class StandIn(ThreadingHTTPServer):
         self.script: deque[Deed] = deque()
         self.always: Deed | None = None
         self.routes: dict[str, Callable[[Json], Json]] = {
-            "/v1/models": lambda _: {"data": [{"id": "stand-in"}, {"id": "other"}]},
+            "/v1/models": lambda _: {"data": [{"id": "stand-in"}]},
             "/v1/chat/completions": lambda body: said("echo: " + body["messages"][-1]["content"]),
         }
         self.seen: list[Seen] = []

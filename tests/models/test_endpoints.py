@@ -101,6 +101,18 @@ def test_a_server_that_lists_no_model_needs_one_named(
     assert params["url"] == f"{server.url}/v1"
 
 
+def test_a_server_that_lists_several_models_needs_one_named(
+    server: StandIn, client: Callable[..., Client]
+) -> None:
+    """With adapters, servers list the base first: it must not be taken for the tuned one."""
+    server.routes["/v1/models"] = lambda _: {"data": [{"id": "base"}, {"id": "tuned"}]}
+    with refused("endpoint_model_several") as params:
+        ask(client())
+    assert params["names"] == "base, tuned"
+    ask(client(model="tuned"))
+    assert server.asked()[-1].body["model"] == "tuned"
+
+
 def test_the_key_goes_into_the_header_and_nowhere_else(
     server: StandIn, client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:

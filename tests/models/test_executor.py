@@ -232,3 +232,20 @@ def test_generations_lie_where_only_the_owner_looks(base: Base, cache: Path) -> 
     [path] = files(cache)
     assert path.parent.stat().st_mode & 0o077 == 0
     assert not list(cache.rglob("*.[0-9]*"))
+
+
+def test_a_masked_history_is_not_scored_and_is_cut_first(base: Base, cache: Path) -> None:
+    query = Score(turns=chat("What? " * 30, "Tea. " * 30, "And that? " * 30, "Milk. " * 30))
+    plain, masked = (
+        Executor(base, cache=cache, template="chatml", cutoff_len=300, mask_history=on).run(
+            [query], state=BASE
+        )[query]
+        for on in (False, True)
+    )
+    assert isinstance(plain, ScoreAnswer)
+    assert isinstance(masked, ScoreAnswer)
+    trained = encode(
+        base.tokenizer, query.turns, template="chatml", cutoff_len=300, mask_history=True
+    )
+    assert len(masked.target.logprob) == sum(trained.target)
+    assert plain.target.logprob != masked.target.logprob

@@ -123,6 +123,19 @@ def ids(base: Base, text: str) -> list[int]:
     return found
 
 
+def test_a_template_may_come_as_jinja(base: Base) -> None:
+    human = (
+        "{% for m in messages %}"
+        "{% if m.role == 'user' %}{{ 'Human: ' + m.content + '\nAssistant:' }}"
+        "{% else %}{{ m.content + '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    )
+    encoded = encode(base.tokenizer, chat("Hi", "Hello!", "More?", "No."), template=human)
+    assert words(base, encoded, range(len(encoded.ids))) == (
+        "Human: Hi\nAssistant:Hello!<|im_end|>\nHuman: More?\nAssistant:No.<|im_end|>\n"
+    )
+    assert targets(base, encoded) == "Hello!<|im_end|>\nNo.<|im_end|>\n"
+
+
 def test_half_a_span_is_none(base: Base) -> None:
     turns = chat("Hi", "12345678" * 3)
     whole = encode(base.tokenizer, turns, template="chatml")

@@ -20,7 +20,7 @@ from tests.pipeline.raw import raw_values, shared
 
 from tunegate import demo
 from tunegate.cli.app import program
-from tunegate.models.adapters import adapted
+from tunegate.models.adapters import adapted, adapter_off
 from tunegate.models.loading import load
 from tunegate.runs import Run
 
@@ -30,7 +30,7 @@ _SETTINGS = """\
 model: {home}/model
 data: {{path: {home}/data, datasets: [support_en]}}
 intent: {{need: n, audiences: [a], settings: [s], unacceptable: [u], tried: t}}
-recipe: {{template: chatml, num_train_epochs: 1, learning_rate: 5.0e-3}}
+recipe: {{template: chatml, num_train_epochs: 1, learning_rate: 5.0e-3, lora_rank: 4}}
 """
 
 Command = Callable[..., "Said"]
@@ -171,6 +171,25 @@ def test_the_yaml_that_it_was_trained_by_says_all_of_it(home: Home, finished: Pa
     assert ours[key]["effect"] == pytest.approx(theirs_found[key]["effect"], rel=1e-3)
 
 
+def test_a_folder_that_is_used_anew_judges_what_was_trained_last(
+    home: Home, finished: Path
+) -> None:
+    """An adopted arm of an earlier use is neither measured nor judged again."""
+    run = home.folder / "anew"
+    shutil.copytree(finished, run)
+    given = yaml.safe_load((home.folder / "t.yaml").read_text("utf-8"))
+    (home.folder / "anew.yaml").write_text(yaml.safe_dump(given))
+    said = tunegate("run", "anew.yaml", "--run", run)
+    assert said.status in (0, 1), said.err
+    assert read(run / "verdict.json")["arm"] == "routed"
+    assert {key[0] for key in measured(run)} >= {"routed", "canaried", "placebo"}
+    assert "adopted" not in {key[0] for key in measured(run)}
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
 def test_an_endpoint_measures_what_it_tells(home: Home, finished: Path) -> None:
     base = load("model", dtype="fp32")
     run = copied(home, "served")
@@ -182,10 +201,19 @@ def test_an_endpoint_measures_what_it_tells(home: Home, finished: Path) -> None:
         said = tunegate("diff", "--run", run, "--base", "model", "--tuned", address)
         assert said.status == 0, said.err
         assert "127.0.0.1" in said.err
-        asked = len(server.seen)
+        asked, rows = len(server.seen), (run / "diff" / "measurements.json").read_bytes()
         again = tunegate("diff", "--run", run, "--base", "model", "--tuned", address)
         assert again.status == 0
-        assert len(server.seen) == asked
+        assert len(server.seen) - asked <= 3, "only whether it is still the same model"
+        assert (run / "diff" / "measurements.json").read_bytes() == rows
+        drifted = measured(run)["adopted", "extraction", "greedy_rate", "member"]["tuned"]
+        with adapter_off(base):  # another model under the same address
+            other = tunegate("diff", "--run", run, "--base", "model", "--tuned", address)
+        assert other.status == 0
+        plain = measured(run)["adopted", "extraction", "greedy_rate", "member"]
+        assert plain["tuned"] == plain["base"]
+        assert tunegate("diff", "--run", run, "--base", "model", "--tuned", address).status == 0
+        assert measured(run)["adopted", "extraction", "greedy_rate", "member"]["tuned"] == drifted
     ours, theirs = measured(run), measured(finished)
     for metric in (("extraction", "greedy_rate"), ("identity_leak", "leak_rate")):
         key = ("adopted", *metric, "member" if metric[1] == "greedy_rate" else "all")
@@ -215,6 +243,7 @@ def test_a_server_that_is_not_there_says_so_and_nothing_is_half_done(home: Home)
         (("--tuned", "nowhere"), "path_missing"),
         (("--tuned", "data"), "adapter_none"),
         (("--tuned", "adapter", "--base", "nowhere"), "model_missing"),
+        (("--tuned", "https://user:secret@host.example/v1"), "endpoint_url_credentials"),
     ],
 )
 def test_what_is_not_there_is_named(home: Home, words: tuple[str, ...], code: str) -> None:
@@ -225,6 +254,7 @@ def test_what_is_not_there_is_named(home: Home, words: tuple[str, ...], code: st
     said = tunegate("diff", "--run", run, *base, *words, "--json")
     assert said.status == 2
     assert json.loads(said.out)["error"]["code"] == code
+    assert "secret" not in (run / "run.yaml").read_text("utf-8") + said.out + said.err
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +282,13 @@ def test_bundles_go_out_and_adapters_come_back(home: Home, planted: Path) -> Non
     (bundles["routed"] / "output" / "checkpoint-4" / "trainer_state.json").write_text("{}")
     wrong = tunegate("tune", "--run", planted, "--arm", "canaried", "--adapter", bundles["routed"])
     assert wrong.status == 2
+    config = bundles["routed"] / "output" / "checkpoint-4" / "adapter_config.json"
+    held = config.read_text("utf-8")
+    config.write_text(held.replace('"lora_alpha": 16', '"lora_alpha": 64'))
+    words = ("tune", "--run", planted, "--arm", "routed", "--adapter", bundles["routed"], "--json")
+    other = tunegate(*words)
+    assert json.loads(other.out)["error"]["code"] == "adapter_recipe"
+    config.write_text(held)
     taken = tunegate("tune", "--run", planted, "--arm", "routed", "--adapter", bundles["routed"])
     assert taken.status == 0, taken.err
     arm = json.loads((planted / "tune/arms/routed/arm.json").read_text("utf-8"))
@@ -265,6 +302,15 @@ def test_bundles_go_out_and_adapters_come_back(home: Home, planted: Path) -> Non
     }
     assert arms["routed"]["key"] == key, "what came back is not trained again"
     assert arms["placebo"]["trainer"] == "native"
+    settings = yaml.safe_load((planted / "run.yaml").read_text("utf-8"))
+    settings["recipe"]["learning_rate"] = 1.0e-4
+    (home.folder / "other.yaml").write_text(yaml.safe_dump({"recipe": settings["recipe"]}))
+    mixed = tunegate(
+        "tune", "--run", planted, "--config", "other.yaml", "--model", "model", "--json"
+    )
+    assert json.loads(mixed.out)["error"]["code"] == "arm_recipe_other"
+    settings["recipe"]["learning_rate"] = 5.0e-3
+    (planted / "run.yaml").write_text(yaml.safe_dump(settings))
     assert tunegate("diff", "--run", planted).status == 0
     found = measured(planted)
     assert found["routed", "membership", "auc", "ratio"]["scored"]

@@ -41,8 +41,8 @@ def test_what_differs_by_the_margin_is_called_different_at_most_at_alpha() -> No
         ([3.0, 3.1, 2.9, 3.0, 3.1], "different"),
         ([-3.0, -3.1, -2.9, -3.0, -3.1], "different"),
         ([2.0, -2.0, 1.0, -1.0, 0.0], "inconclusive"),
-        ([0.0, 0.0], "equivalent"),
-        ([2.0, 2.0], "different"),
+        ([0.0, 0.0], "inconclusive"),
+        ([2.0, 2.0], "inconclusive"),
     ],
 )
 def test_findings(differences: list[float], finding: str) -> None:

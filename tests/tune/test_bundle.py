@@ -59,10 +59,14 @@ def test_nothing_is_overwritten(written: Path, data: Path) -> None:
     assert caught.value.code == "bundle_exists"
 
 
-def test_what_comes_back_is_tied_to_its_arm(written: Path) -> None:
+def test_what_comes_back_is_tied_to_its_arm(written: Path, tmp_path: Path) -> None:
     output = written / "output"
     output.mkdir()
-    with bundle.opened(written) as inside:
+    (output / "checkpoint-4").mkdir()
+    with pytest.raises(InputError) as caught:
+        bundle.check_return(output / "checkpoint-4", arm="canaried", data="d1")
+    assert caught.value.code == "bundle_other"
+    with bundle.opened(written, aside=tmp_path) as inside:
         assert inside == output
         bundle.check_return(inside, arm="routed", data="d1")
         for arm, digest in (("canaried", "d1"), ("routed", "d2")):
@@ -97,7 +101,7 @@ def test_archives_are_unpacked_aside_and_gone_afterwards(
 ) -> None:
     (written / "output").mkdir()
     (written / "output" / "adapter_config.json").write_text("{}")
-    with bundle.opened(packed(written, tmp_path / name)) as inside:
+    with bundle.opened(packed(written, tmp_path / name), aside=tmp_path) as inside:
         assert (inside / "adapter_config.json").is_file()
         bundle.check_return(inside, arm="routed", data="d1")
         aside = inside
@@ -107,18 +111,49 @@ def test_archives_are_unpacked_aside_and_gone_afterwards(
 def test_an_archive_cannot_write_outside_its_place(tmp_path: Path) -> None:
     path = tmp_path / "evil.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
-        member = tarfile.TarInfo("../../escaped")
+        member = tarfile.TarInfo("../../adapter_config.json")
         member.size = 4
         archive.addfile(member, io.BytesIO(b"evil"))
-    with pytest.raises(InputError) as caught, bundle.opened(path):
+    with pytest.raises(InputError) as caught, bundle.opened(path, aside=tmp_path):
         pass
     assert caught.value.code == "archive_broken"
     path = tmp_path / "evil.zip"
     with zipfile.ZipFile(path, "w") as packed_file:
-        packed_file.writestr("../../escaped", "evil")
-    with bundle.opened(path) as inside:
-        assert (inside / "escaped").is_file()
-    assert not list(tmp_path.parent.glob("escaped"))
+        packed_file.writestr("../../adapter_config.json", "evil")
+    with pytest.raises(InputError) as caught, bundle.opened(path, aside=tmp_path):
+        pass
+    assert caught.value.code == "archive_broken"
+    assert not list(tmp_path.parent.glob("adapter_config.json"))
+
+
+def test_only_adapters_are_unpacked(written: Path, tmp_path: Path) -> None:
+    """Training data and optimiser states, which may be large, stay where they are."""
+    (written / "output").mkdir()
+    for name in ("adapter_config.json", "optimizer.pt"):
+        (written / "output" / name).write_text("{}")
+    with bundle.opened(packed(written, tmp_path / "back.zip"), aside=tmp_path) as inside:
+        unpacked = [path.name for path in inside.parent.rglob("*") if path.is_file()]
+    assert sorted(unpacked) == ["adapter_config.json", "tunegate.json"]
+
+
+def test_a_locked_archive(tmp_path: Path) -> None:
+    path = tmp_path / "locked.zip"
+    with zipfile.ZipFile(path, "w") as packed_file:
+        packed_file.writestr("adapter_config.json", "{}")
+    content = bytearray(path.read_bytes())
+    for at in (content.index(b"PK\x03\x04") + 6, content.index(b"PK\x01\x02") + 8):
+        content[at] |= 1  # the flag of an encrypted member
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught, bundle.opened(path, aside=tmp_path):
+        pass
+    assert caught.value.code == "archive_broken"
+
+
+def test_nobodys_token_goes_out(data: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    config = {**CONFIG, "hf_hub_token": "hf_secret", "swanlab_api_key": "sk-secret"}
+    bundle.write(target, arm="routed", data=data, digest="d1", config=config)
+    assert "secret" not in (target / "train.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +162,7 @@ def test_an_archive_cannot_write_outside_its_place(tmp_path: Path) -> None:
 def test_what_is_neither_folder_nor_archive(tmp_path: Path, name: str, code: str) -> None:
     if name == "x.bin":
         (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(InputError) as caught, bundle.opened(tmp_path / name):
+    with pytest.raises(InputError) as caught, bundle.opened(tmp_path / name, aside=tmp_path):
         pass
     assert caught.value.code == code
 
@@ -135,7 +170,7 @@ def test_what_is_neither_folder_nor_archive(tmp_path: Path, name: str, code: str
 @pytest.mark.parametrize("name", ["half.zip", "half.tar.gz"])
 def test_a_damaged_archive(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"PK\x03\x04 not really")
-    with pytest.raises(InputError) as caught, bundle.opened(tmp_path / name):
+    with pytest.raises(InputError) as caught, bundle.opened(tmp_path / name, aside=tmp_path):
         pass
     assert caught.value.code == "archive_broken"
 

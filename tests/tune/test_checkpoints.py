@@ -90,8 +90,9 @@ def test_nothing_there(base: Base, tmp_path: Path) -> None:
 
 def test_a_broken_state(base: Base, tmp_path: Path) -> None:
     folder = output(base, tmp_path / "out", 5)
-    (folder / "checkpoint-5" / "trainer_state.json").write_text("{")
-    assert refusal(base, folder, tmp_path / "arm") == "checkpoint_broken"
+    for text in ("{", '{"log_history": [1]}', '{"log_history": [{"loss": "x", "epoch": 1}]}', "[]"):
+        (folder / "checkpoint-5" / "trainer_state.json").write_text(text)
+        assert refusal(base, folder, tmp_path / "arm") == "checkpoint_broken", text
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
 from tunegate import settings as settings_file
 from tunegate.cli.session import Session
-from tunegate.cli.verb import DONE, depth_option, run_option, verb
-from tunegate.models.endpoints import is_endpoint
+from tunegate.cli.verb import DONE, config_option, depth_option, run_option, trainer_option, verb
+from tunegate.errors import InputError
 from tunegate.pipeline import audit
 from tunegate.pipeline.resolve import settings_of
 from tunegate.runs import Run
@@ -25,17 +24,8 @@ from tunegate.runs import Run
     help="A finished model to audit: an adapter's or trainer's folder, a whole model, or an "
     "OpenAI-compatible address such as http://127.0.0.1:8000/v1#NAME.",
 )
-@click.option(
-    "--config",
-    type=click.Path(),
-    metavar="FILE",
-    help="Take base, template and finished adapter from the YAML that it was trained by.",
-)
-@click.option(
-    "--trainer",
-    type=click.Choice(["native", "llamafactory"]),
-    help="llamafactory: ask it for the template that it trained with.",
-)
+@config_option("base, template and finished adapter")
+@trainer_option()
 @depth_option()
 def command(
     session: Session,
@@ -60,17 +50,18 @@ def command(
             settings, tuned = loaded.settings, tuned or loaded.adapter
         if trainer == "llamafactory":
             settings = settings_file.with_llamafactory(settings)
+        tuned = _found(tuned)
+        if tuned and run.done("plant"):
+            raise InputError("adopt_planted", path=folder)
         settings = settings_of(
             run,
             model=_found(base) or settings.model,
-            tuned=_found(tuned),
+            tuned=tuned,
             trainer=trainer,
             recipe=settings.recipe,
             llamafactory=settings.llamafactory,
         )
-        for name in (settings.model, settings.tuned):
-            if is_endpoint(name):
-                session.note("cli.endpoint", host=urlsplit(name).hostname or name)
+        session.connects(settings.model, settings.tuned)
         audit.diff(run, settings, session.progress)
     measured = run.measurements.read()
     scored = sum(one.scored for one in measured)

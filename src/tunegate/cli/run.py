@@ -9,7 +9,15 @@ import msgspec
 
 from tunegate import settings as settings_file
 from tunegate.cli.session import Session
-from tunegate.cli.verb import CLOSED, depth_option, policy_option, policy_path, run_option, verb
+from tunegate.cli.verb import (
+    CLOSED,
+    depth_option,
+    policy_option,
+    policy_path,
+    run_option,
+    trainer_option,
+    verb,
+)
 from tunegate.pipeline import audit
 from tunegate.pipeline.whole import everything
 from tunegate.runs import Run
@@ -22,7 +30,7 @@ from tunegate.types import Verdict
 @run_option(required=False)
 @policy_option()
 @depth_option()
-@click.option("--trainer", type=click.Choice(["native", "llamafactory"]), help="Who trains.")
+@trainer_option()
 def command(
     session: Session,
     *,
@@ -59,7 +67,7 @@ def default_folder(file: Path) -> str:
 
 def carry_out(session: Session, given: Settings, *, folder: str) -> int:
     """Runs everything and shows the verdict, or which questions are open."""
-    session.note("cli.local")
+    session.connects(given.model, given.tuned)
     run = Run.open(folder, create=True)
     with run.lock():
         session.changed(audit.changes(run, given))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from rich.console import Console, RenderableType
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from tunegate.errors import InputError
 from tunegate.files import Document
+from tunegate.models.endpoints import is_endpoint
 from tunegate.present import terminal
 from tunegate.present.catalogue import Catalogue
 from tunegate.present.view import EstimateRow
@@ -59,6 +61,14 @@ class Session:
         """A line for whoever is watching."""
         if not self._quiet:
             self._err.print(Text(self.words.text(code, params), style="dim"), soft_wrap=True)
+
+    def connects(self, *models: str) -> None:
+        """To whom questions go; to nobody, where no model is named by an address."""
+        hosts = sorted({urlsplit(name).hostname or "?" for name in models if is_endpoint(name)})
+        for host in hosts:
+            self.note("cli.endpoint", host=host)
+        if not hosts:
+            self.note("cli.local")
 
     def announce(self, rows: Sequence[Reason]) -> None:
         """What the data can show and what it costs, before anything is trained."""

@@ -8,7 +8,15 @@ import click
 
 from tunegate import settings as settings_file
 from tunegate.cli.session import Session
-from tunegate.cli.verb import CLOSED, DONE, depth_option, run_option, verb
+from tunegate.cli.verb import (
+    CLOSED,
+    DONE,
+    config_option,
+    depth_option,
+    run_option,
+    trainer_option,
+    verb,
+)
 from tunegate.errors import InputError
 from tunegate.pipeline import audit
 from tunegate.pipeline.resolve import settings_of
@@ -20,10 +28,8 @@ from tunegate.settings import Settings
 @verb(example="tunegate tune --run runs/first --config train_lora.yaml")
 @run_option()
 @click.option("--model", metavar="PATH_OR_ID", help="A local causal language model.")
-@click.option("--trainer", type=click.Choice(["native", "llamafactory"]), help="Who trains.")
-@click.option(
-    "--config", type=click.Path(), metavar="FILE", help="Take model and recipe from this YAML."
-)
+@trainer_option()
+@config_option("model and recipe")
 @click.option("--arm", metavar="NAME", help="The arm that --bundle or --adapter is about.")
 @click.option(
     "--bundle",

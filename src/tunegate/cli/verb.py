@@ -77,6 +77,22 @@ def depth_option() -> Option:
     )
 
 
+def trainer_option() -> Option:
+    """`--trainer`."""
+    return click.option(
+        "--trainer",
+        type=click.Choice(["native", "llamafactory"]),
+        help="Who trains; llamafactory is asked for its template, too.",
+    )
+
+
+def config_option(what: str) -> Option:
+    """`--config FILE`, a trainer's YAML; `what` is taken from it."""
+    return click.option(
+        "--config", type=click.Path(), metavar="FILE", help=f"Take {what} from this YAML."
+    )
+
+
 def policy_path(name: str | None) -> str | None:
     """A policy given as a file is found again from any folder."""
     return str(Path(name).resolve()) if name and Path(name).is_file() else name

@@ -91,10 +91,16 @@ def askable(sample: Sample) -> list[tuple[int, Span]]:
 def _outcomes(
     samples: Iterable[Sample], answers: Answers, *, greedy: bool
 ) -> dict[str, tuple[bool, bool]]:
-    """Unit → whether any of its values comes out under base, and under tuned."""
+    """Unit → whether any of its values comes out under base, and under tuned.
+
+    A value that truncation took was never trained on: it is not asked for, and a unit without any
+    other counts for nothing.
+    """
     found: dict[str, tuple[bool, bool]] = {}
     for sample in samples:
         for number, _ in askable(sample):
+            if not scored(answers.tuned, sample).spans[number].logprob:
+                continue
             base, tuned = (
                 _comes_out(scored(side, sample).spans[number], greedy=greedy)
                 for side in (answers.base, answers.tuned)

@@ -29,7 +29,11 @@ class Utility:
         return [score_query(s) for s in context.samples if s.side == "utility"]
 
     def measure(self, context: Context, answers: Answers) -> Result:
-        samples = [s for s in context.samples if s.side == "utility"]
+        samples = [
+            s
+            for s in context.samples
+            if s.side == "utility" and scored(answers.tuned, s).target.logprob  # not cut off
+        ]
         if not samples:
             reason = Reason(code="no_utility_units")
             return unscored(

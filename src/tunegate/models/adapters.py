@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from tunegate.models.loading import Base, load_weights, quiet
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+_HARMLESS = (True, False, "gaussian", "orthogonal")  # ways to begin that leave the base alone
 _PICKLE = "adapter_model.bin"
 _LAYER = re.compile(r"\.layers\.(\d+)\.")
 _LONGEST_HEADER = 100 << 20  # bytes; the format's own bound
@@ -38,6 +40,7 @@ def adapted(base: Base, adapter: Path | None) -> Iterator[None]:
             yield
         return
     saved = _weights(adapter)
+    _check_kind(adapter)
     quiet()
     from peft import (
         PeftConfig,
@@ -77,7 +80,7 @@ def is_whole_model(folder: Path) -> bool:
 @contextmanager
 def _replaced(base: Base, folder: Path) -> Iterator[None]:
     """A tuned model in the base's place; both stay in memory, for comparing."""
-    whole = load_weights(folder, dtype=base.dtype, device=base.device)
+    whole = load_weights(folder, dtype=base.dtype, device=base.device, strict=True)
     if whole.config.vocab_size != base.model.config.vocab_size:
         raise InputError("model_unfit", path=folder.name, base=base.name)
     base.plain, base.model = base.model, whole
@@ -85,6 +88,27 @@ def _replaced(base: Base, folder: Path) -> Iterator[None]:
         yield
     finally:
         base.plain, base.model = None, base.plain
+
+
+def _check_kind(adapter: Path) -> None:
+    """Refuses what is no LoRA, and initialisations that would rewrite the base model's weights.
+
+    peft carries the latter out again when the adapter is attached, and never undoes them.
+
+    Raises:
+        InputError: It is one of these, or its configuration cannot be read.
+    """
+    path = adapter / CONFIG
+    try:
+        config = dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError("adapter_damaged", path=f"{adapter.name}/{CONFIG}") from error
+    kind, start = str(config.get("peft_type")), config.get("init_lora_weights", True)
+    if kind != "LORA":
+        raise InputError("adapter_kind", path=adapter.name, key="peft_type", value=kind[:40])
+    if start not in _HARMLESS:
+        key, value = "init_lora_weights", str(start)[:40]
+        raise InputError("adapter_kind", path=adapter.name, key=key, value=value)
 
 
 def _check_depth(base: Base, saved: Mapping[str, Any], config: Any) -> None:
@@ -129,6 +153,26 @@ def _weights(adapter: Path) -> dict[str, Any]:
         return dict(load_file(path))
     except SafetensorError as error:
         raise InputError("adapter_damaged", path=f"{adapter.name}/{WEIGHTS}") from error
+
+
+def check_whole(base: Base, folder: Path) -> None:
+    """Makes sure that a whole tuned model is complete, finite, and another than the base.
+
+    Raises:
+        InputError: It lacks weights, has another vocabulary, or holds values that are no numbers.
+        VoidError: All of its weights are the base's.
+    """
+    import torch
+
+    plain = dict(base.model.named_parameters())
+    with _replaced(base, folder):
+        tuned = dict(base.model.named_parameters())
+        if not all(bool(torch.isfinite(value).all()) for value in tuned.values()):
+            raise InputError("adapter_not_finite", path=folder.name)
+        if plain.keys() == tuned.keys() and all(
+            torch.equal(plain[name], value) for name, value in tuned.items()
+        ):
+            raise VoidError("weights_unmoved")
 
 
 def check_adapter(base: Base, adapter: Path) -> None:

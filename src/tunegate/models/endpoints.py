@@ -13,7 +13,7 @@ import msgspec
 
 from tunegate.errors import InputError
 from tunegate.models.echo import Echoed, PromptToken, aligned
-from tunegate.models.transport import Sleep, Transport, has_scheme
+from tunegate.models.transport import Sleep, Transport, base_url, has_scheme
 from tunegate.types import Noun
 
 Message = Mapping[str, str]  # {"role": …, "content": …}
@@ -32,7 +32,7 @@ class Endpoint(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     Attributes:
         url: Of the API, such as `http://127.0.0.1:8000/v1`; `/v1` may be left out. In the settings
             it stands under `model` or `tuned`, and is left out here.
-        model: Its name there; empty takes the first that the server lists.
+        model: Its name there; empty takes the only one that the server lists.
         key_variable: The environment variable that holds the bearer key, if one is needed.
         concurrency: Most requests at a time.
         timeout: Seconds for a whole answer, from connecting to the last byte.
@@ -52,9 +52,24 @@ class Endpoint(Noun, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     max_tokens: Annotated[int, msgspec.Meta(ge=0)] = 1_000_000
 
 
+def check_address(address: str) -> None:
+    """Makes sure that an address can be asked and holds no credentials, before it is kept.
+
+    Raises:
+        InputError: It cannot, or it does.
+    """
+    base_url(address.partition("#")[0], key_variable=Endpoint().key_variable)
+
+
 def is_endpoint(name: str) -> bool:
     """Whether a model is named by an address."""
     return has_scheme(name)
+
+
+def addressed(limits: Endpoint, address: str) -> Endpoint:
+    """`http://HOST/v1#NAME` names a model there; without a name the only one that it lists."""
+    url, _, model = address.partition("#")
+    return msgspec.structs.replace(limits, url=url, model=model or limits.model)
 
 
 def estimated_tokens(characters: int, new: int) -> int:
@@ -145,7 +160,7 @@ class Client:
         """The model that is asked.
 
         Raises:
-            InputError: None is named and the server lists none, or it doesn't answer.
+            InputError: None is named and the server lists none or several, or it doesn't answer.
         """
         if self._endpoint.model:
             return self._endpoint.model
@@ -157,6 +172,9 @@ class Client:
             listed = []
         if not listed:
             raise InputError("endpoint_model_unnamed", url=self.url)
+        if len(listed) > 1:  # with adapters, servers list the base first
+            names = ", ".join(one.id for one in listed)[:400]
+            raise InputError("endpoint_model_several", url=self.url, names=names)
         return listed[0].id
 
     def chat(

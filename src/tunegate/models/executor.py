@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 _BUDGET = 1024  # padded tokens a batch: the matrix rate of a CPU levels off there
 _GENERATE_ROWS = 32
-_VERSION = 3  # raise when what is computed for a query changes
+_VERSION = 4  # raise when what is computed for a query changes
 
 _ANSWER: dict[type[Query], type[Answer]] = {
     Score: ScoreAnswer,
@@ -67,13 +67,23 @@ class Executor:
         cache: Folder for answers; it holds generations, so it lies in the vault.
         template: Chat template, as in the recipe.
         cutoff_len: Conversations are cut there, as in training.
+        mask_history: Only the last answer is scored, and is the last to be cut, as in training.
     """
 
-    def __init__(self, base: Base, *, cache: Path, template: str, cutoff_len: int) -> None:
+    def __init__(
+        self,
+        base: Base,
+        *,
+        cache: Path,
+        template: str,
+        cutoff_len: int,
+        mask_history: bool = False,
+    ) -> None:
         self._base = base
         self._cache = cache
         self._template = template
         self._cutoff = cutoff_len
+        self._last_only = mask_history
         self._rendered: dict[Query, _Work] = {}
 
     def at(self, state: State) -> InState:
@@ -126,7 +136,11 @@ class Executor:
         tokenizer = self._base.tokenizer
         if isinstance(query, Score | Divergence):
             encoded = encode(
-                tokenizer, query.turns, template=self._template, cutoff_len=self._cutoff
+                tokenizer,
+                query.turns,
+                template=self._template,
+                cutoff_len=self._cutoff,
+                mask_history=self._last_only,
             )
             times = 2 if isinstance(query, Divergence) else 1
             return _Work(query, encoded, times * len(encoded.ids))
@@ -188,7 +202,9 @@ class Executor:
 
     def _key(self, batch: Sequence[_Work], state: State) -> str:
         queries = msgspec.json.encode([work.query for work in batch])
-        settings = f"{_VERSION} {self._base.dtype} {self._template} {self._cutoff}"
+        settings = (
+            f"{_VERSION} {self._base.dtype} {self._template} {self._cutoff} {self._last_only}"
+        )
         kind = type(batch[0].query).__name__
         return content_hash(self._base.digest, state.key, settings, kind, queries)
 

@@ -134,22 +134,37 @@ def load(model: str, *, dtype: Dtype = "auto") -> Base:
     return Base(weights, tokenizer, name, folder_digest(folder), chosen, device, model == NAME)
 
 
-def load_weights(folder: Path, *, dtype: Literal["fp32", "bf16"], device: str) -> Any:
+def load_weights(
+    folder: Path, *, dtype: Literal["fp32", "bf16"], device: str, strict: bool = False
+) -> Any:
     """A model without its tokenizer, frozen and laid out for its device.
 
+    Args:
+        folder: A model's.
+        dtype: Of its weights in memory.
+        device: Where they go.
+        strict: Refuse a model that lacks weights; the library below would draw them at random.
+
     Raises:
-        InputError: The folder holds no model, or its files are damaged.
+        InputError: The folder holds no model, its files are damaged, or weights are missing.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     kind = torch.bfloat16 if dtype == "bf16" else torch.float32
     try:
-        weights = AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=kind, local_files_only=True, use_safetensors=True
+        weights, told = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            dtype=kind,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
         )
     except Exception as error:  # transformers raises whatever the damaged file provoked
         raise InputError("not_a_model", path=str(folder)) from error
+    lacking = [*told.get("missing_keys", ()), *told.get("mismatched_keys", ())]
+    if strict and lacking:
+        raise InputError("model_incomplete", path=str(folder), count=len(lacking))
     weights.to(device)
     weights.requires_grad_(False)
     weights.eval()

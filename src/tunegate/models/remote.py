@@ -27,6 +27,8 @@ from tunegate.models.template import Tokenizer, chat_messages, encode, rendered
 
 Progress = Callable[[int, int], None]
 
+_SIGNS = ("Who are you?", "What can you do for me?", "你是谁？")
+_SIGN = 16  # tokens of each answer
 _VERSION = 1  # raise when what is asked for a query changes
 
 
@@ -55,6 +57,22 @@ class _Work(NamedTuple):
     tokens: int
 
 
+def fingerprint(client: Client) -> str:
+    """Tells models apart that are served under one address and one name, by a few answers.
+
+    Weights cannot be seen from here. A model that was tuned further mostly answers one of these
+    otherwise; one that does not is not told apart.
+
+    Raises:
+        InputError: The server doesn't answer.
+    """
+    said = [
+        client.chat([{"role": "user", "content": text}], max_tokens=_SIGN, temperature=0.0, seed=0)
+        for text in _SIGNS
+    ]
+    return content_hash(client.url, client.model, *said)
+
+
 class RemoteExecutor:
     """Answers queries about one served model, in the shape of `executor.Executor`.
 
@@ -72,6 +90,8 @@ class RemoteExecutor:
         template: Chat template of scored conversations, as in the recipe; generated answers are
             rendered by the server.
         cutoff_len: Scored conversations are cut there, as in training.
+        mask_history: Only the last answer is scored, as in training.
+        key: What `fingerprint` gave: answers of another model are not taken for this one's.
     """
 
     def __init__(
@@ -82,12 +102,16 @@ class RemoteExecutor:
         tokenizer: Tokenizer = None,
         template: str = "chatml",
         cutoff_len: int = 2048,
+        mask_history: bool = False,
+        key: str = "",
     ) -> None:
         self._client = client
         self._cache = cache
         self._tokenizer = tokenizer
         self._template = template
         self._cutoff = cutoff_len
+        self._last_only = mask_history
+        self._key = key
         self._prepared: dict[Query, _Work] = {}
 
     @cached_property
@@ -148,8 +172,15 @@ class RemoteExecutor:
 
     def _rendered(self, query: Score) -> _Conversation:
         tokenizer, template = self._tokenizer, self._template
-        whole = encode(tokenizer, query.turns, template=template)
-        cut = encode(tokenizer, query.turns, template=template, cutoff_len=self._cutoff)
+        last = self._last_only
+        whole = encode(tokenizer, query.turns, template=template, mask_history=last)
+        cut = encode(
+            tokenizer,
+            query.turns,
+            template=template,
+            cutoff_len=self._cutoff,
+            mask_history=last,
+        )
         text = rendered(tokenizer, query.turns, template=template)
         kept = _kept(whole.offsets, set(cut.offsets))
         wanted = [_characters(o for o, on in zip(cut.offsets, cut.target, strict=True) if on)]
@@ -203,7 +234,7 @@ class RemoteExecutor:
         return answer
 
     def _path(self, work: _Work) -> Path:
-        settings = f"{_VERSION} {self._template} {self._cutoff}"
+        settings = f"{_VERSION} {self._template} {self._cutoff} {self._last_only} {self._key}"
         # Not msgspec's JSON, which has no place for lone surrogates.
         query = json.dumps(msgspec.to_builtins(work.query), sort_keys=True)
         text = work.asked.text if isinstance(work.asked, _Conversation) else ""

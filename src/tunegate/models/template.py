@@ -52,7 +52,7 @@ class Encoded(NamedTuple):
     def tokens_of(self, turn: int, start: int, end: int) -> tuple[int, ...]:
         """Positions of the tokens that overlap characters [start, end) of a turn's text.
 
-        None if truncation took any of them: half a value is not the value.
+        Empty if truncation took any of them: half a value is not the value.
         """
         shift = self.turns[turn][0]
         low, high = shift + start, shift + end
@@ -83,15 +83,19 @@ def _merged(turns: Sequence[Turn]) -> list[_Message]:
 
 def _render(tokenizer: Tokenizer, messages: Sequence[_Message], *, template: str, ask: bool) -> str:
     own = getattr(tokenizer, "chat_template", None)
+    named = CHATML if template == "chatml" or own is None else own
+    chosen = template if "{" in template else named  # a trainer's template comes as Jinja
     try:
         text: str = tokenizer.apply_chat_template(
             [{"role": m.role, "content": m.content} for m in messages],
             tokenize=False,
             add_generation_prompt=ask,
-            chat_template=CHATML if template == "chatml" or own is None else own,
+            chat_template=chosen,
         )
     except Exception as error:  # a template is a program by the model's maker: anything may come
-        raise InputError("template_refused", template=template, why=type(error).__name__) from error
+        raise InputError(
+            "template_refused", template=template[:40], why=type(error).__name__
+        ) from error
     return text
 
 
@@ -150,7 +154,7 @@ def encode(
         tokenizer: A fast tokenizer (offsets are needed).
         turns: The conversation; what the assistant says, with all that the template puts behind
             it, is the target.
-        template: `chatml`, or anything else for the tokenizer's own chat template.
+        template: `chatml`, a chat template in Jinja, or any other name for the tokenizer's own.
         mask_history: Only the last answer is a target, and it is the last to be cut.
         train_on_prompt: Prompts are targets too.
         cutoff_len: Most tokens to keep.
@@ -249,11 +253,11 @@ def _locate(
     for index, message in enumerate(messages):
         after = _render(tokenizer, messages[: index + 1], template=template, ask=False)
         if not text.startswith(after):
-            raise InputError("template_not_prefix_stable", template=template)
+            raise InputError("template_not_prefix_stable", template=template[:40])
         if message.role == "assistant" and index:
             before = _render(tokenizer, messages[:index], template=template, ask=True)
             if not text.startswith(before):
-                raise InputError("template_not_prefix_stable", template=template)
+                raise InputError("template_not_prefix_stable", template=template[:40])
             done = len(before)
         else:
             done = _begin(tokenizer, messages[: index + 1], done, template=template)
@@ -265,7 +269,7 @@ def _locate(
         if at < 0:
             at = text.find(message.content.strip(), done, len(after)) - lead
         if at < done - lead:
-            raise InputError("template_refused", template=template, why="TextChanged")
+            raise InputError("template_refused", template=template[:40], why="TextChanged")
         for number, start, end in message.parts:
             places[number] = (at + start, at + end)
         done = len(after)

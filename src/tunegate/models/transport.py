@@ -70,7 +70,7 @@ class Transport:
             import httpx2
         except ImportError as error:
             raise InputError("endpoint_extra_missing", library=str(error.name)) from error
-        self.url = _base_url(url, key_variable=key_variable)
+        self.url = base_url(url, key_variable=key_variable)
         self.stopping = threading.Event()
         self._key_variable = key_variable
         self._timeout = timeout
@@ -173,22 +173,41 @@ class _TimeLeft(dict[str, float]):
         return time.monotonic() >= self._end
 
 
-def _base_url(url: str, *, key_variable: str) -> str:
-    """The address without a slash at its end, with a version in it."""
-    import httpx2
+def base_url(url: str, *, key_variable: str) -> str:
+    """The address without a slash at its end, with a version in it.
 
+    Raises:
+        InputError: It is none, or it holds credentials or a query.
+    """
     if "@" in url:
         raise InputError("endpoint_url_credentials", variable=key_variable)
     shown = re.split("[?#]", url)[0]
     try:
-        parts, parsed = urlsplit(url), httpx2.URL(url)
+        parts, parsed = urlsplit(url), _parsed(url)
         sound = shown == url and has_scheme(url) and parsed.host and parts.port != 0
-    except (ValueError, httpx2.InvalidURL):
+    except ValueError:
         sound = False
     if not sound:
         raise InputError("endpoint_url_wrong", url=shown)
     base = str(parsed).rstrip("/")
     return base if _VERSIONED.search(parts.path) else f"{base}/v1"
+
+
+def _parsed(url: str) -> Any:
+    """The address as the HTTP library understands it.
+
+    Raises:
+        ValueError: It does not.
+        InputError: The library is not installed.
+    """
+    try:
+        import httpx2
+    except ImportError as error:
+        raise InputError("endpoint_extra_missing", library=str(error.name)) from error
+    try:
+        return httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise ValueError(url) from error
 
 
 def _authorization(variable: str) -> dict[str, str]:

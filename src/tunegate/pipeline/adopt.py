@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tunegate.errors import InputError
 from tunegate.files import hash_path
 from tunegate.keys import content_hash
-from tunegate.models.adapters import adapted, is_whole_model
+from tunegate.models.adapters import CONFIG, check_whole, is_whole_model
+from tunegate.models.endpoints import Client, addressed, is_endpoint
 from tunegate.models.loading import Base
+from tunegate.models.remote import fingerprint
 from tunegate.pipeline import plant, rendering, trial, tune
 from tunegate.pipeline.plant import Planted
 from tunegate.pipeline.resolve import Progress, base_model
@@ -58,14 +61,12 @@ def take(
     base = base_model(settings)
     if progress:
         progress("tune_taking", 0, 0)
-    with bundle.opened(source) as folder:
+    with bundle.opened(source, aside=run.vault("arms").parent) as folder:
         bundle.check_return(folder, arm=name, data=data)
         found = checkpoints.left_in(folder)
-        inputs = {
-            "data": data,
-            "base": base.digest,
-            "adapter": checkpoints.digest(found),
-        }
+        _check_recipe(found[-1].folder, recipe or settings.recipe)
+        weights = checkpoints.digest(found)
+        inputs = {"data": data, "base": base.digest, "adapter": weights}
         key = content_hash(*inputs.values())
         out = run.vault("arms", key[:16])
 
@@ -93,6 +94,22 @@ def take(
     return run.arm(name).read()
 
 
+def _check_recipe(adapter: Path, recipe: Recipe) -> None:
+    """An adapter that was trained by the run's recipe has its rank and scale.
+
+    Raises:
+        InputError: It has others, or its configuration cannot be read.
+    """
+    try:
+        config = dict(json.loads((adapter / CONFIG).read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError("adapter_damaged", path=f"{adapter.name}/{CONFIG}") from error
+    for key, ours in (("r", recipe.lora_rank), ("lora_alpha", recipe.lora_alpha)):
+        if config.get(key) != ours:
+            theirs = str(config.get(key))[:20]
+            raise InputError("adapter_recipe", path=adapter.name, key=key, value=theirs, ours=ours)
+
+
 def finished(run: Run, settings: Settings, *, progress: Progress | None = None) -> Arm:
     """The settings' finished model as the arm `adopted`: adapter, whole model or endpoint.
 
@@ -103,8 +120,10 @@ def finished(run: Run, settings: Settings, *, progress: Progress | None = None) 
     if run.done("plant"):
         raise InputError("adopt_planted", path=str(run.root))
     data = content_hash(*run.made_by("scan").values())
-    if settings.tuned.startswith(("http://", "https://")):
-        key = content_hash(settings.tuned)
+    if is_endpoint(settings.tuned):
+        key = _fingerprint(settings, settings.tuned)
+        if is_endpoint(settings.model) and _fingerprint(settings, settings.model) == key:
+            raise InputError("adopt_same", url=settings.tuned)
         epochs = (Checkpoint(epoch=1, path=settings.tuned, digest=key, train_loss=None),)
         inputs = {"data": data, "endpoint": key}
         return _write(run, settings, inputs, epochs, base=settings.model, trainer=ENDPOINT)
@@ -116,7 +135,7 @@ def finished(run: Run, settings: Settings, *, progress: Progress | None = None) 
         raise InputError("path_missing", path=str(source), nearest=str(source.parent))
     if is_whole_model(source):
         return _whole(run, settings, base, source, data=data)
-    with bundle.opened(source) as folder:
+    with bundle.opened(source, aside=run.vault("arms").parent) as folder:
         found = checkpoints.left_in(folder)
         weights = checkpoints.digest(found)
         taken = checkpoints.take(base, found, run.vault("arms", weights[:16]))
@@ -126,11 +145,15 @@ def finished(run: Run, settings: Settings, *, progress: Progress | None = None) 
         return _write(run, settings, inputs, held, base=base.digest, outputs=(out,))
 
 
+def _fingerprint(settings: Settings, address: str) -> str:
+    with Client(addressed(settings.endpoint, address)) as client:
+        return fingerprint(client)
+
+
 def _whole(run: Run, settings: Settings, base: Base, source: Path, *, data: str) -> Arm:
     """A whole tuned model stays where it is; the run keeps its hash."""
     folder = source.resolve()
-    with adapted(base, folder):
-        pass
+    check_whole(base, folder)
     digest = hash_path(folder)
     epochs = (Checkpoint(epoch=1, path=str(folder), digest=digest, train_loss=None),)
     inputs = {"data": data, "base": base.digest, "model": digest}
@@ -201,5 +224,5 @@ def design(run: Run, settings: Settings, records: trial.Trial) -> Planted:
         canaries=(),
         language=language_of([s.text for r in records.given.values() for s in r.segments]),
         stress_test=False,
-        notes=(),
+        notes=rendering.notes(run, settings),
     )

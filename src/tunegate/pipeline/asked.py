@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
-from msgspec import structs
-
-from tunegate.models.endpoints import Client, Endpoint, is_endpoint
+from tunegate.models.endpoints import Client, addressed, is_endpoint
 from tunegate.models.executor import Executor, State
 from tunegate.models.forward import check_head
 from tunegate.models.queries import Asked
-from tunegate.models.remote import RemoteExecutor
+from tunegate.models.remote import RemoteExecutor, fingerprint
 from tunegate.pipeline import adopt, tune
 from tunegate.pipeline.resolve import base_model
 from tunegate.runs import Run
@@ -56,20 +54,16 @@ class Models(NamedTuple):
         return self.executor.at(State(checkpoint.digest, folder))
 
     def _remote(self, address: str) -> Asked:
-        client = self.stack.enter_context(Client(_endpoint(self.settings.endpoint, address)))
+        client = self.stack.enter_context(Client(addressed(self.settings.endpoint, address)))
         return RemoteExecutor(
             client,
             cache=self.run.vault("answers"),
             tokenizer=self.tokenizer,
             template=self.settings.recipe.template,
             cutoff_len=self.settings.recipe.cutoff_len,
+            mask_history=self.settings.recipe.mask_history,
+            key=fingerprint(client),
         )
-
-
-def _endpoint(limits: Endpoint, address: str) -> Endpoint:
-    """`http://HOST/v1#NAME` names a model there; without a name the first that it lists."""
-    url, _, model = address.partition("#")
-    return structs.replace(limits, url=url, model=model or limits.model)
 
 
 @contextmanager
@@ -90,5 +84,6 @@ def opened(run: Run, settings: Settings) -> Iterator[Models]:
             cache=run.vault("answers"),
             template=settings.recipe.template,
             cutoff_len=settings.recipe.cutoff_len,
+            mask_history=settings.recipe.mask_history,
         )
         yield Models(run, settings, stack, executor, base.tokenizer)

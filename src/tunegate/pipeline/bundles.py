@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from msgspec import structs
-
 from tunegate.errors import InputError
 from tunegate.files import hash_path
+from tunegate.models.embedded import NAME as EMBEDDED
 from tunegate.pipeline import plant
 from tunegate.pipeline.theirs import their_keys
 from tunegate.plant import folder as planted_folder
@@ -16,21 +15,6 @@ from tunegate.runs import Run
 from tunegate.settings import Settings
 from tunegate.tune import bundle, llamafactory
 from tunegate.types import Recipe
-
-_PLAIN = {  # what a YAML of ours says beyond the recipe
-    "stage": "sft",
-    "do_train": True,
-    "finetuning_type": "lora",
-    "logging_steps": 5,
-}
-_ELSEWHERE = frozenset({"dtype", "max_samples", "val_size"})
-# Written even where they are our defaults, for LLaMA-Factory's may be others.
-_ALWAYS = frozenset(
-    {
-        *("learning_rate", "num_train_epochs", "per_device_train_batch_size", "template"),
-        *("lora_rank", "lora_alpha", "lora_target", "cutoff_len", "lr_scheduler_type"),
-    }
-)
 
 
 def write(run: Run, settings: Settings, target: Path, names: Sequence[str]) -> tuple[Path, ...]:
@@ -49,12 +33,21 @@ def write(run: Run, settings: Settings, target: Path, names: Sequence[str]) -> t
     for name in names:
         if name not in plant.ARMS:
             raise InputError("arm_unknown", name=name, known=", ".join(plant.ARMS))
+    if settings.llamafactory.config:
+        theirs = their_keys(settings)
+    elif settings.model == EMBEDDED:
+        raise InputError("bundle_embedded")
+    elif settings.recipe.template == Recipe().template:
+        # By that name LLaMA-Factory means a template of its own, and here the tokenizer's is meant.
+        raise InputError("bundle_template", template=settings.recipe.template)
+    else:
+        theirs = llamafactory.keys_of(settings.recipe, model=settings.model)
     written = []
     for name in names or plant.ARMS:
         data = run.vault("planted", name)
         # Relative to the bundle, wherever it is unpacked; the model keeps the team's own name.
         config = llamafactory.effective(
-            their_keys(settings) if settings.llamafactory.config else _yaml(settings),
+            theirs,
             model=None,
             data=Path(bundle.DATA),
             names=planted_folder.names_in(data),
@@ -64,15 +57,3 @@ def write(run: Run, settings: Settings, target: Path, names: Sequence[str]) -> t
         bundle.write(folder, arm=name, data=data, digest=hash_path(data), config=config)
         written.append(folder)
     return tuple(written)
-
-
-def _yaml(settings: Settings) -> dict[str, object]:
-    """The recipe as LLaMA-Factory's keys, for a team without a YAML of its own."""
-    recipe = structs.asdict(settings.recipe)
-    plain = structs.asdict(Recipe())
-    kept = {
-        key: value
-        for key, value in recipe.items()
-        if key not in _ELSEWHERE and (key in _ALWAYS or value != plain[key])
-    }
-    return {"model_name_or_path": settings.model, **_PLAIN, **kept}

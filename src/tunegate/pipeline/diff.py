@@ -87,13 +87,20 @@ def measure(run: Run, settings: Settings, progress: Progress | None = None) -> R
     settings = rendering.applied(run, settings, progress)
     if settings.tuned:
         _adopted(run, settings, progress)
-    arms = run.arms()
+    arms = _present(run, settings)
+    before = ("scan", "route") if settings.tuned else ("plant",)
     inputs = {
-        **({} if settings.tuned else run.made_by("plant")),
-        **({**run.made_by("scan"), **run.made_by("route")} if settings.tuned else {}),
+        **{path: one for name in before for path, one in run.made_by(name).items()},
         **{path: one for arm in arms for path, one in run.made_by(f"tune.{arm.name}").items()},
         "key": key_mark(run),
-        "settings": settings_hash(settings.depth, settings.recipe),
+        "settings": settings_hash(
+            settings.depth,
+            settings.recipe,
+            settings.audit,
+            settings.model,
+            settings.tuned,
+            sorted(rendering.left_out(run, settings)),
+        ),
     }
 
     def work() -> StageStats:
@@ -105,6 +112,14 @@ def measure(run: Run, settings: Settings, progress: Progress | None = None) -> R
 
     run.stage("diff", inputs, work, OUTPUTS)
     return Result(run.measurements.read(), run.curves.read(), tuple(run.evidence.read()))
+
+
+def _present(run: Run, settings: Settings) -> tuple[Arm, ...]:
+    """The arms that are measured: a folder may hold others of an earlier use."""
+    wanted: set[str] = {adopt.ARM} if settings.tuned else set(plant.ARMS)
+    if not is_endpoint(settings.model):
+        wanted.add(controls.ARM)
+    return tuple(arm for arm in run.arms() if arm.name in wanted)
 
 
 def _adopted(run: Run, settings: Settings, progress: Progress | None) -> None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import tunegate.verdict as judging
 from tunegate import __version__, decisions, intent, policy
 from tunegate.diff import controls
 from tunegate.errors import InputError
+from tunegate.files import Document
 from tunegate.models.embedded import NAME as EMBEDDED
+from tunegate.pipeline import adopt, rendering, tune
 from tunegate.pipeline.resolve import Progress, policy_hash, rulings_of
 from tunegate.present import html
 from tunegate.present.catalogue import LANGUAGES
 from tunegate.present.view import EstimateRow, Report
 from tunegate.runs import Run, settings_hash
 from tunegate.settings import Settings
-from tunegate.types import Json, Verdict
+from tunegate.types import Arm, Json, Measurement, Reason, Verdict
 
 REPORT = tuple(f"report.{lang}.html" for lang in LANGUAGES)
 _LIBRARIES = ("torch", "transformers", "peft")
@@ -37,6 +40,7 @@ def verdict(run: Run, settings: Settings, progress: Progress | None = None) -> V
         **run.made_by("diff"),
         "intent": settings_hash(settings.intent),
         "model": settings.model,
+        "tuned": settings.tuned,
         "policy": policy_hash(settings),
         "rulings": settings_hash(rulings),
     }
@@ -45,19 +49,18 @@ def verdict(run: Run, settings: Settings, progress: Progress | None = None) -> V
         if progress is not None:
             progress("verdict.deciding", 0, 0)
         measurements = run.measurements.read()
+        judged = run.arm(judging.ADOPTED if settings.tuned else judging.JUDGED).read()
         given = judging.verdict(
             policy=policy.load(settings.policy),
             measurements=measurements,
             evidence=tuple(run.evidence.read()),
-            controls={
-                name: judging.Control(positive=one.positive, null=one.null)
-                for name, one in controls.outcomes(measurements).items()
-            },
+            controls=_controls(judged, measurements),
             scan=run.summary.read(),
             intent=settings.intent,
-            judged=_judged(run),
+            judged=judged.name,
+            known_limits=_known_limits(run, settings, judged),
             rulings=rulings,
-            bound_to=_bound_to(run),
+            bound_to=_bound_to(judged),
             destinations=Counter(one.destination for one in run.routes.read()),
             proxy=settings.model == EMBEDDED,
         )
@@ -67,18 +70,43 @@ def verdict(run: Run, settings: Settings, progress: Progress | None = None) -> V
     return run.verdict.read()
 
 
-def _judged(run: Run) -> str:
-    """The arm that is to be handed over: the routed one, or the finished model as it is."""
-    return judging.ADOPTED if run.arm(judging.ADOPTED).exists() else judging.JUDGED
+def _controls(judged: Arm, measurements: Sequence[Measurement]) -> dict[str, judging.Control]:
+    """How the probes did on their controls; those ran in memory and say nothing of an endpoint."""
+    if judged.trainer == adopt.ENDPOINT:
+        return {}
+    return {
+        name: judging.Control(positive=one.positive, null=one.null)
+        for name, one in controls.outcomes(measurements).items()
+    }
 
 
-def _bound_to(run: Run) -> dict[str, str]:
+def _known_limits(run: Run, settings: Settings, judged: Arm) -> tuple[Reason, ...]:
+    """What of a training elsewhere cannot be seen from here, and what was left out of the trial."""
+    found = list(rendering.notes(run, settings))
+    params: dict[str, str | int | float]
+    elsewhere = judged.trainer in (tune.HOSTED, adopt.FINISHED, adopt.ENDPOINT)
+    if elsewhere and settings.trainer != "llamafactory":
+        params = {"template": settings.recipe.template}
+        found.append(Reason(code="limit.rendering_unchecked", params=params))
+    if judged.trainer == adopt.ENDPOINT:
+        found.append(Reason(code="limit.endpoint"))
+    log = Document[Json](run.arm_folder(judged.name) / "trainer.json", Any)
+    if judged.trainer == tune.TRL and log.exists():
+        checks = log.read()["checks"]
+        differing = checks["cut"] + checks["rendered_otherwise"]
+        if differing:
+            params = {"differing": differing, "records": checks["examples"]}
+            found.append(Reason(code="trainer_differs", params=params))
+    return tuple(found)
+
+
+def _bound_to(judged: Arm) -> dict[str, str]:
     """What the verdict holds for, and for nothing else."""
-    judged = run.arm(_judged(run)).read()
     return {
         "base": judged.base,
         "recipe": settings_hash(judged.recipe, judged.seed),
         "data": judged.data_digest,
+        "adapter": judged.checkpoints[-1].digest,
     }
 
 
@@ -149,9 +177,16 @@ def _counts(design: Json) -> Mapping[str, str | int | float | Mapping[str, int]]
     return {**design["counts"], **shown}
 
 
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
 def _versions(settings: Settings, *, trained: bool) -> dict[str, str]:
     rules = policy.load(settings.policy)
-    libraries = {name: metadata.version(name) for name in _LIBRARIES} if trained else {}
+    libraries = {name: found for name in _LIBRARIES if trained and (found := _version(name))}
     return {
         "tunegate": __version__,
         "policy": f"{rules.name} {rules.edition}",

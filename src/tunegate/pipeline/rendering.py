@@ -12,7 +12,7 @@ from msgspec import structs
 from tunegate import records
 from tunegate.canary import make
 from tunegate.errors import InputError
-from tunegate.files import Document
+from tunegate.files import STAGING, Document
 from tunegate.models.loading import load_tokenizer
 from tunegate.models.template import Encoded, Tokenizer, encode, encode_record
 from tunegate.pipeline import trial as trials
@@ -122,7 +122,7 @@ def _asked(run: Run, settings: Settings) -> Rendering:
         0
     ].turns()
     command = llamafactory.program(settings.llamafactory.environment)
-    with tempfile.TemporaryDirectory(dir=run.vault("rendering").parent) as aside:
+    with tempfile.TemporaryDirectory(prefix=STAGING, dir=run.vault("rendering").parent) as aside:
         data = Path(aside)
         planted_folder.write(data, _conversations(forms, canary))
         config = effective(
@@ -132,6 +132,7 @@ def _asked(run: Run, settings: Settings) -> Rendering:
             names=(planted_folder.NAME,),
             out=run.vault("rendering"),
         )
+        config["max_samples"] = None  # a bound on a dataset, and this is all of them in one
         told = encoding.ask(command, config, folder=run.vault("rendering"))
     if told.largest_id >= told.vocabulary:
         raise InputError("template_unfit", template=settings.recipe.template, model=settings.model)

@@ -14,6 +14,7 @@ from tunegate.errors import InputError
 from tunegate.files import hash_path
 from tunegate.keys import content_hash
 from tunegate.models import loading
+from tunegate.models.endpoints import check_address, is_endpoint
 from tunegate.route import Ownership
 from tunegate.runs import Run, settings_hash
 from tunegate.settings import Settings
@@ -24,7 +25,14 @@ Sourced = Any  # a noun with a `source`
 
 
 def adopt(run: Run, given: Settings) -> None:
-    """Makes `given` the run's settings; `run.yaml` repeats the run."""
+    """Makes `given` the run's settings; `run.yaml` repeats the run.
+
+    Raises:
+        InputError: A model's address is none, or holds credentials.
+    """
+    for name in (given.model, given.tuned):
+        if is_endpoint(name):
+            check_address(name)
     text = settings.dump(given, folder=run.root)
     if not run.settings.exists() or run.settings.read() != text:
         run.settings.write(text)

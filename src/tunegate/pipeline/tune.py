@@ -82,7 +82,7 @@ def _arm(
         "base": base.digest,
         "recipe": settings_hash(wanted.recipe, wanted.seed, base.dtype),
     }
-    if _stands(run, wanted.name, data=inputs["data"], base=base.digest):
+    if _stands(run, wanted, template=template, data=inputs["data"], base=base.digest):
         return
     theirs = None
     if settings.trainer == "llamafactory":
@@ -130,12 +130,21 @@ def _arm(
     run.stage(f"tune.{wanted.name}", inputs, work, outputs)
 
 
-def _stands(run: Run, name: str, *, data: str, base: str) -> bool:
-    """Whether an arm was trained elsewhere, on just this data and base, and is still there."""
+def _stands(run: Run, wanted: Wanted, *, template: str, data: str, base: str) -> bool:
+    """Whether an arm was trained elsewhere, on just this data and base, and is still there.
+
+    Raises:
+        InputError: It was trained by another recipe than the arms that it is compared with.
+    """
+    name = wanted.name
     if not run.arm(name).exists() or not run.done(f"tune.{name}"):
         return False
     arm = run.arm(name).read()
-    return arm.trainer in _OUTSIDE and (arm.data_digest, arm.base) == (data, base)
+    if arm.trainer not in _OUTSIDE or (arm.data_digest, arm.base) != (data, base):
+        return False
+    if arm.recipe != structs.replace(wanted.recipe, template=template):
+        raise InputError("arm_recipe_other", arm=name)
+    return True
 
 
 def recorded(run: Run, epochs: Iterable[training.Epoch]) -> tuple[Checkpoint, ...]:

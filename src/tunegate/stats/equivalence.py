@@ -21,7 +21,8 @@ class Equivalence(NamedTuple):
     Attributes:
         difference: Their mean.
         interval: Two-sided at 1 − 2α, so that each end is a one-sided bound at α.
-        p: Of the two one-sided tests, the larger; equivalence is shown where it is at most α.
+        p: Of the two one-sided tests, the larger; equivalence is shown where it is at most α. 1
+            where the differences do not vary at all.
         finding: `equivalent` if the interval lies within the margin, `different` if it lies
             outside, else `inconclusive`.
     """
@@ -50,9 +51,8 @@ def tost(differences: npt.ArrayLike, *, margin: float, alpha: float = 0.05) -> E
     mean = float(data.mean())
     error = float(data.std(ddof=1)) / math.sqrt(data.size)
     freedom = data.size - 1
-    if error == 0.0:
-        p = 0.0 if abs(mean) < margin else 1.0
-        return Equivalence(mean, (mean, mean), p, _finding((mean, mean), margin))
+    if error == 0.0:  # results at a floor or ceiling: their spread, and so the test, is unknown
+        return Equivalence(mean, (mean, mean), 1.0, "inconclusive")
     above = float(student.sf((mean + margin) / error, freedom))
     below = float(student.cdf((mean - margin) / error, freedom))
     half = float(student.ppf(1.0 - alpha, freedom)) * error

@@ -12,17 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from tunegate import yamlfile
 from tunegate.errors import InputError
+from tunegate.files import STAGING
+from tunegate.models.adapters import CONFIG, WEIGHTS
 
 TIE = "tunegate.json"
 SETTINGS = "train.yaml"
@@ -30,7 +34,13 @@ DATA = "data"
 OUTPUT = "output"
 _SUMS = "SHA256SUMS"
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
-_MOST = 64 << 30  # bytes unpacked: more is no adapter
+_WANTED = frozenset({CONFIG, WEIGHTS, "trainer_state.json", TIE})
+# What the libraries raise for what is damaged, locked or packed in a way of its own.
+_DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError),
+    *(RuntimeError, NotImplementedError),
+)
+_SECRET = re.compile("token|api_key|password|secret", re.IGNORECASE)
 
 
 def write(folder: Path, *, arm: str, data: Path, digest: str, config: Mapping[str, Any]) -> None:
@@ -41,7 +51,8 @@ def write(folder: Path, *, arm: str, data: Path, digest: str, config: Mapping[st
         arm: The arm's name.
         data: Its planted dataset folder.
         digest: Hash of that folder.
-        config: What LLaMA-Factory is to be given, its paths relative to the bundle.
+        config: What LLaMA-Factory is to be given, its paths relative to the bundle; keys that hold
+            somebody's token or password are left out.
 
     Raises:
         InputError: There is something already.
@@ -50,7 +61,8 @@ def write(folder: Path, *, arm: str, data: Path, digest: str, config: Mapping[st
         raise InputError("bundle_exists", path=str(folder))
     folder.mkdir(parents=True, mode=0o700)
     shutil.copytree(data, folder / DATA)
-    (folder / SETTINGS).write_text(yamlfile.dump(dict(config)), "utf-8")
+    kept = {key: value for key, value in config.items() if not _SECRET.search(key)}
+    (folder / SETTINGS).write_text(yamlfile.dump(kept), "utf-8")
     tie = {"arm": arm, "data": digest}
     (folder / TIE).write_text(json.dumps(tie, indent=1, sort_keys=True) + "\n", "utf-8")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -67,8 +79,8 @@ def check_return(folder: Path, *, arm: str, data: str) -> None:
     Raises:
         InputError: It carries the tie of another bundle.
     """
-    ties = [folder / TIE, folder.parent / TIE]
-    path = next((one for one in ties if one.is_file()), None)
+    places = (folder, *folder.absolute().parents[:3])  # a checkpoint lies two below the bundle
+    path = next((place / TIE for place in places if (place / TIE).is_file()), None)
     if path is None:
         return
     try:
@@ -81,8 +93,12 @@ def check_return(folder: Path, *, arm: str, data: str) -> None:
 
 
 @contextmanager
-def opened(source: Path) -> Iterator[Path]:
-    """A trainer's output, be it a folder or an archive of one; archives are unpacked aside.
+def opened(source: Path, *, aside: Path) -> Iterator[Path]:
+    """A trainer's output, be it a folder or an archive of one.
+
+    Args:
+        source: The folder or archive.
+        aside: Where an archive's adapters are unpacked for a while; in the vault.
 
     Raises:
         InputError: It is not there, damaged, or would write outside its place.
@@ -93,26 +109,42 @@ def opened(source: Path) -> Iterator[Path]:
         return
     if not source.is_file() or not source.name.endswith(_ARCHIVES):
         raise InputError("adapter_source", path=str(source))
-    with tempfile.TemporaryDirectory(prefix="tunegate-") as aside:
-        target = Path(aside)
+    with tempfile.TemporaryDirectory(prefix=STAGING, dir=aside) as place:
+        target = Path(place)
         try:
-            _unpack(source, target)
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+            with _unpacking(source) as members:
+                for name, member in members:
+                    _put(name, member, target)
+        except (*_DAMAGED, ValueError, OSError) as error:
             raise InputError("archive_broken", path=str(source)) from error
         yield _inner(target)
 
 
-def _unpack(source: Path, target: Path) -> None:
+@contextmanager
+def _unpacking(source: Path) -> Iterator[Iterator[tuple[PurePosixPath, IO[bytes]]]]:
+    """The files of an archive that are wanted, by name; data and the rest stay packed."""
     if source.suffix == ".zip":
         with zipfile.ZipFile(source) as packed:
-            if sum(one.file_size for one in packed.infolist()) > _MOST:
-                raise InputError("archive_broken", path=str(source))
-            packed.extractall(target)  # noqa: S202 - zipfile drops `..` and leading slashes
+            named = ((PurePosixPath(one.filename), one) for one in packed.infolist())
+            yield ((name, packed.open(one)) for name, one in named if name.name in _WANTED)
         return
     with tarfile.open(source) as archive:
-        if sum(one.size for one in archive.getmembers()) > _MOST:
-            raise InputError("archive_broken", path=str(source))
-        archive.extractall(target, filter="data")
+        files = ((PurePosixPath(one.name), one) for one in archive if one.isfile())
+        yield (
+            (name, file)
+            for name, one in files
+            if name.name in _WANTED and (file := archive.extractfile(one)) is not None
+        )
+
+
+def _put(name: PurePosixPath, member: IO[bytes], target: Path) -> None:
+    with member:
+        if name.is_absolute() or ".." in name.parts:
+            raise ValueError(name.name)
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            shutil.copyfileobj(member, file)
 
 
 def _inner(folder: Path) -> Path:

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,11 +27,24 @@ _TRAINER_STATE = "trainer_state.json"
 _STATE = "epoch.json"
 
 
+class Line(msgspec.Struct, frozen=True):
+    """What a trainer logged at one step; lines about other things lack these."""
+
+    loss: float | None = None
+    epoch: float | None = None
+
+
+class State(msgspec.Struct, frozen=True):
+    """What matters of a `trainer_state.json`."""
+
+    log_history: tuple[Line, ...] = ()
+
+
 class Found(NamedTuple):
     """An adapter that a trainer left, and what it logged while training it."""
 
     folder: Path
-    state: dict[str, Any]
+    state: State
 
 
 def finished(output: Path) -> list[Found]:
@@ -66,27 +79,27 @@ def left_in(output: Path) -> list[Found]:
 
 
 def digest(found: Sequence[Found]) -> str:
-    """Tells apart what was found, by its weights.
+    """Tells apart what was found, by weights and configuration.
 
     Raises:
         InputError: Weights are missing, or no safetensors.
     """
-    return content_hash(*(hash_path(check_file(one.folder)) for one in found))
+    paths = [path for one in found for path in (check_file(one.folder), one.folder / CONFIG)]
+    return content_hash(*map(hash_path, paths))
 
 
 def _same(one: Path, other: Path) -> bool:
     return one.is_file() and other.is_file() and hash_path(one) == hash_path(other)
 
 
-def _state(folder: Path) -> dict[str, Any]:
+def _state(folder: Path) -> State:
     path = folder / _TRAINER_STATE
     if not path.is_file():
-        return {}
+        return State()
     try:
-        state = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        return msgspec.convert(json.loads(path.read_text("utf-8")), State)
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError("checkpoint_broken", path=str(path)) from error
-    return state if isinstance(state, dict) else {}
 
 
 def take(base: Base, found: Sequence[Found], folder: Path) -> list[Epoch]:
@@ -128,11 +141,15 @@ def taken_before(folder: Path) -> list[Epoch]:
     ]
 
 
-def _loss(state: dict[str, Any]) -> float | None:
+def _loss(state: State) -> float | None:
     """Mean of what was logged over the last epoch before this checkpoint."""
-    history = [line for line in state.get("log_history", ()) if "loss" in line]
+    history = [
+        (line.epoch, line.loss)
+        for line in state.log_history
+        if line.loss is not None and line.epoch is not None
+    ]
     if not history:
         return None
-    since = float(history[-1]["epoch"]) - 1.0
-    values = [float(line["loss"]) for line in history if float(line["epoch"]) > since]
+    since = history[-1][0] - 1.0
+    values = [loss for epoch, loss in history if epoch > since]
     return sum(values) / len(values)

@@ -17,12 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import structs
+
 from tunegate import yamlfile
 from tunegate.errors import InputError
 from tunegate.models.loading import Base
 from tunegate.models.template import Encoded
 from tunegate.tune import checkpoints
 from tunegate.tune.outcome import Progress, Trained, summary
+from tunegate.types import Recipe
 
 VARIABLE = "TUNEGATE_LLAMAFACTORY"
 _PROGRAM = "llamafactory-cli"
@@ -32,9 +35,26 @@ _DEFAULTS: Mapping[str, Any] = {
     "overwrite_output_dir": False,
     "eval_strategy": "no",
     "load_best_model_at_end": False,
+    "do_eval": False,
+    "do_predict": False,
+    "predict_with_generate": False,
     "push_to_hub": False,
     "use_swanlab": False,
 }
+_STAGE: Mapping[str, Any] = {
+    "stage": "sft",
+    "do_train": True,
+    "finetuning_type": "lora",
+    "logging_steps": 5,
+}
+_OURS = frozenset({"dtype", "max_samples", "val_size"})
+# Written even where they are our defaults, for LLaMA-Factory's may be others.
+_ALWAYS = frozenset(
+    {
+        *("learning_rate", "num_train_epochs", "per_device_train_batch_size", "template"),
+        *("lora_rank", "lora_alpha", "lora_target", "cutoff_len", "lr_scheduler_type"),
+    }
+)
 _POLL = 0.5  # seconds between two looks at the log
 _PATIENCE = 10.0  # seconds for a program that is asked to stop
 
@@ -92,9 +112,21 @@ def effective(
     own |= {"overwrite_output_dir": False, "resume_from_checkpoint": None}
     # The planted folder holds no other set, and nothing is to leave this machine.
     own |= {"eval_dataset": None, "eval_strategy": "no", "load_best_model_at_end": False}
-    own |= {"push_to_hub": False, "report_to": "none", "use_swanlab": False}
+    own |= {"do_eval": False, "do_predict": False, "predict_with_generate": False}
+    own |= {"push_to_hub": False, "report_to": "none", "use_swanlab": False, "cache_dir": None}
     needed = {k: v for k, v in own.items() if config.get(k, _DEFAULTS.get(k)) != v}
     return {**config, **needed}
+
+
+def keys_of(recipe: Recipe, *, model: str) -> dict[str, Any]:
+    """A recipe of ours as LLaMA-Factory's keys, for a team without a YAML of its own."""
+    plain = structs.asdict(Recipe())
+    kept = {
+        key: value
+        for key, value in structs.asdict(recipe).items()
+        if key not in _OURS and (key in _ALWAYS or value != plain[key])
+    }
+    return {"model_name_or_path": model, **_STAGE, **kept}
 
 
 def datasets(config: Mapping[str, Any]) -> list[str]:
@@ -188,7 +220,8 @@ def _run(command: Path, config: Mapping[str, Any], output: Path, report: Progres
 def environment(folder: Path) -> dict[str, str]:
     """Variables for its programs: offline, and what it caches of the data stays in `folder`."""
     own = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(folder / "cache")}
-    return {**os.environ, **own}
+    ours = ("TUNEGATE_KEY", "TUNEGATE_ENDPOINT_KEY")  # nothing that it needs to know
+    return {name: value for name, value in os.environ.items() if name not in ours} | own
 
 
 @contextmanager

@@ -35,6 +35,7 @@ class Case(Noun, frozen=True, kw_only=True):
 
     Attributes:
         judged: The arm that the decision is about.
+        known_limits: Limits that whoever asks for the verdict knows of.
         destinations: How many records were routed where.
         proxy: The arms are of a smaller model than the one that is to be tuned.
         void: Why the audit cannot mean anything; empty if it can.
@@ -48,6 +49,7 @@ class Case(Noun, frozen=True, kw_only=True):
     scan: ScanSummary
     intent: Intent
     judged: str = JUDGED
+    known_limits: tuple[Reason, ...] = ()
     rulings: tuple[Ruling, ...] = ()
     bound_to: Mapping[str, str] = {}
     destinations: Mapping[Destination, int] = {}

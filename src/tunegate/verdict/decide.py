@@ -35,6 +35,7 @@ def verdict(
     scan: ScanSummary,
     intent: Intent,
     judged: str = JUDGED,
+    known_limits: Iterable[Reason] = (),
     rulings: Iterable[Ruling] = (),
     bound_to: Mapping[str, str] | None = None,
     destinations: Mapping[Destination, int] | None = None,
@@ -64,6 +65,7 @@ def verdict(
         scan: What was and was not checked.
         intent: The answers to the questions asked first.
         judged: The arm that the decision is about.
+        known_limits: What is known beforehand not to be shown, beside what follows from the rest.
         rulings: People's decisions.
         bound_to: Hashes of base, recipe and data; a verdict says nothing about others.
         destinations: How many records were routed where, for the three questions.
@@ -79,6 +81,7 @@ def verdict(
         scan=scan,
         intent=intent,
         judged=judged,
+        known_limits=tuple(known_limits),
         rulings=tuple(rulings),
         bound_to=bound_to or {},
         destinations=destinations or {},

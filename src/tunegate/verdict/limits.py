@@ -14,6 +14,7 @@ def limits(case: Case, judged: Sequence[Judged]) -> tuple[Reason, ...]:
     """The limits of this verdict, the general one first."""
     return (
         Reason(code="limit.power"),
+        *case.known_limits,
         *_of_scope(case),
         *_of_controls(case, judged),
         *_of_gates(judged),
