@@ -69,7 +69,7 @@ def address(
         **llamafactory.environment(log.parent),
         "API_HOST": "127.0.0.1",
         "API_PORT": str(port),
-        "API_KEY": "a key for this test",
+        "API_KEY": "a-key-for-this-test",
         "DISABLE_VERSION_CHECK": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }
@@ -94,7 +94,7 @@ def address(
 def test_it_says_what_the_same_adapter_says_in_memory(
     base: Base, adapter: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TUNEGATE_ENDPOINT_KEY", "a key for this test")
+    monkeypatch.setenv("TUNEGATE_ENDPOINT_KEY", "a-key-for-this-test")
     local = Executor(base, cache=tmp_path / "local", template="chatml", cutoff_len=256)
     ours = local.run(QUESTIONS, state=State("tuned", adapter))
     plain = local.run(QUESTIONS, state=State("base", None))
@@ -113,8 +113,8 @@ def test_it_says_what_the_same_adapter_says_in_memory(
 
 
 def test_a_wrong_key_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUNEGATE_ENDPOINT_KEY", "another key")
+    monkeypatch.setenv("TUNEGATE_ENDPOINT_KEY", "another-key")
     with Client(Endpoint(url=address)) as client, pytest.raises(InputError) as caught:
         client.chat(({"role": "user", "content": "Hi"},), max_tokens=2, temperature=0.0, seed=0)
     assert caught.value.code == "endpoint_refused"
-    assert "another key" not in str(caught.value)
+    assert "another-key" not in str(caught.value)

@@ -65,7 +65,8 @@ def ask(command: Path, config: Mapping[str, Any], *, folder: Path) -> Told:
     try:
         with log.open("wb") as told:
             done = subprocess.run(
-                [str(python), str(_SCRIPT), str(settings), str(answer)],
+                # Isolated: beside the script lies a module that is called like the library.
+                [str(python), "-I", str(_SCRIPT), str(settings), str(answer)],
                 stdout=told,
                 stderr=subprocess.STDOUT,
                 env=environment(folder),
