@@ -132,25 +132,33 @@ def test_a_record_whose_answer_is_not_in_the_loss_voids() -> None:
     assert _void([dark, *FED[1:]]) == ("trainer_untrained", {"records": 1})
 
 
-def test_a_few_other_renderings_are_counted_and_many_are_refused() -> None:
-    other = [
-        Example(_ids(f"Q: question {n} of many A: answer {n} is so"), (True,) * 10)
-        for n in range(8)
-    ]
-    assert _compare([*other[:2], *FED[2:]]).rendered_otherwise == 2
-    with pytest.raises(InputError) as caught:
-        _compare([*other, *FED[8:]])
-    assert caught.value.code == "trainer_template"
-    assert not isinstance(caught.value, VoidError)
-    assert caught.value.params == {"differing": 8, "records": 10}
+MANY = [*(_known(f"question {n} of many", f"answer {n} is so") for n in range(98)), *PLANTED[8:]]
+ALL_FED = [_example(one) for one in MANY]
 
 
-def test_a_few_cut_records_are_counted_and_many_are_refused() -> None:
-    cut = [Example(one.ids[:9], one.target[:9]) for one in FED[:8]]
-    assert _compare([*cut[:3], *FED[3:]]).cut == 3
-    with pytest.raises(InputError) as caught:
-        _compare([*cut, *FED[8:]])
-    assert caught.value.params == {"cut": 8, "records": 10, "least": 11}
+def _rendered_otherwise(n: int) -> Example:
+    ids = _ids(f"Q: question {n} of many A: answer {n} is so")
+    return Example(ids, (True,) * len(ids))
+
+
+def test_one_in_fifty_may_be_rendered_otherwise_and_no_more() -> None:
+    other = [_rendered_otherwise(n) for n in range(60)]
+    assert _compare([*other[:2], *ALL_FED[2:]], MANY).rendered_otherwise == 2
+    for count in (3, 60):
+        with pytest.raises(InputError) as caught:
+            _compare([*other[:count], *ALL_FED[count:]], MANY)
+        assert caught.value.code == "trainer_template"
+        assert not isinstance(caught.value, VoidError)
+        assert caught.value.params == {"differing": count, "records": 100}
+
+
+def test_one_in_fifty_may_be_cut_otherwise_and_no_more() -> None:
+    cut = [Example(one.ids[:9], one.target[:9]) for one in ALL_FED[:60]]
+    assert _compare([*cut[:2], *ALL_FED[2:]], MANY).cut == 2
+    for count in (3, 60):
+        with pytest.raises(InputError) as caught:
+            _compare([*cut[:count], *ALL_FED[count:]], MANY)
+        assert caught.value.params == {"cut": count, "records": 100, "least": 11}
 
 
 class _Loader:

@@ -66,7 +66,7 @@ def test_it_ends_in_a_verdict_that_is_not_go(whole: Whole) -> None:
     assert set(verdict["questions"]) == {"q1", "q2", "q3"}
     assert {gate["probe"] for gate in verdict["gates"]} >= {"extraction", "exposure", "membership"}
     assert len(verdict["next_actions"]) == 3
-    assert set(verdict["bound_to"]) == {"base", "recipe", "data"}
+    assert set(verdict["bound_to"]) == {"base", "recipe", "data", "adapter"}
 
 
 def test_every_arm_is_there_and_only_the_routed_one_is_deployable(whole: Whole) -> None:

@@ -13,14 +13,14 @@ from tunegate.pipeline.plant import Planted
 from tunegate.pipeline.resolve import Progress, base_model, key_mark, model_folder, policy_hash
 from tunegate.plant.estimate import powers, reachable
 from tunegate.runs import Run, StageStats, settings_hash
-from tunegate.settings import Settings
+from tunegate.settings import Settings, Trainer
 from tunegate.tune.rate import matrix_rate, training_flops
 from tunegate.types import Reason
 
 OUTPUTS = ("estimate/estimate.json",)
-# Shares of the matrix rate that this program reaches, as `timings.json` of past runs shows.
-_TRAINING_SHARE = 0.7
-_DIFF_OVER_TRAINING = 0.7  # scoring every arm takes about that much of the time of training them
+# Shares of the matrix rate that a trainer reaches on a CPU, as `make bench-tune` shows.
+_TRAINING_SHARE: Mapping[Trainer, float] = {"native": 0.4, "llamafactory": 0.19}
+_DIFF_OVER_TRAINING = 0.7  # scoring every arm, over training them by our own trainer
 
 
 def estimate(run: Run, settings: Settings, progress: Progress | None = None) -> tuple[Reason, ...]:
@@ -94,7 +94,9 @@ def _time(settings: Settings, planted: Planted, trial: trials.Trial) -> Reason:
     ]
     operations = training_flops(base, encoded) * settings.recipe.num_train_epochs
     tokens = sum(len(e.ids) for e in encoded) * settings.recipe.num_train_epochs
-    seconds = operations / (_TRAINING_SHARE * matrix_rate(base)) * (1 + _DIFF_OVER_TRAINING)
+    alone = operations / (_TRAINING_SHARE["native"] * matrix_rate(base))
+    training = operations / (_TRAINING_SHARE[settings.trainer] * matrix_rate(base))
+    seconds = training + _DIFF_OVER_TRAINING * alone
     return Reason(
         code="estimate.time",
         params={
