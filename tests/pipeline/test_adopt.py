@@ -310,7 +310,14 @@ def test_bundles_go_out_and_adapters_come_back(home: Home, planted: Path) -> Non
     )
     assert json.loads(mixed.out)["error"]["code"] == "arm_recipe_other"
     settings["recipe"]["learning_rate"] = 5.0e-3
+    settings["audit"]["attempt"] = 2  # another draw
     (planted / "run.yaml").write_text(yaml.safe_dump(settings))
+    redrawn = tunegate("tune", "--run", planted, "--json")
+    assert json.loads(redrawn.out)["error"]["code"] == "arm_data_other"
+    settings["audit"]["attempt"] = 1
+    (planted / "run.yaml").write_text(yaml.safe_dump(settings))
+    assert tunegate("tune", "--run", planted).status == 0
+    assert read(planted / "tune/arms/routed/arm.json")["key"] == key
     assert tunegate("diff", "--run", planted).status == 0
     found = measured(planted)
     assert found["routed", "membership", "auc", "ratio"]["scored"]

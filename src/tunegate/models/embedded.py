@@ -8,9 +8,11 @@ safetensors folder is kept in the user's cache and loaded ever after.
 from __future__ import annotations
 
 import importlib.util
+import io
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 
 from filelock import FileLock
@@ -64,17 +66,19 @@ def _convert(weights: Path, target: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     source = {"gguf_file": weights.name}
-    model = AutoModelForCausalLM.from_pretrained(
-        str(weights.parent),
-        dtype=torch.float32,
-        quantization_config=GgufConfig(dequantize=True),
-        **source,
-    )
+    with redirect_stderr(io.StringIO()):  # bars that no setting of theirs turns off
+        model = AutoModelForCausalLM.from_pretrained(
+            str(weights.parent),
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),
+            **source,
+        )
     tokenizer = AutoTokenizer.from_pretrained(str(weights.parent), **source)
     # Written beside the target and renamed, so that a killed conversion leaves nothing half-done.
     staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=".convert-"))
     try:
-        model.save_pretrained(staging)
+        with redirect_stderr(io.StringIO()):
+            model.save_pretrained(staging)
         tokenizer.save_pretrained(staging)
         staging.rename(target)
     except BaseException:

@@ -55,6 +55,7 @@ def take(
         VoidError: Training moved no weight.
     """
     run.made_by("plant")
+    plant.plant(run, settings, progress)  # again, if the recipe is another since
     if name not in plant.ARMS:
         raise InputError("arm_unknown", name=name, known=", ".join(plant.ARMS))
     data = hash_path(run.vault("planted", name))

@@ -30,6 +30,7 @@ def write(run: Run, settings: Settings, target: Path, names: Sequence[str]) -> t
         InputError: Nothing is planted, an arm is unknown, or a bundle is there already.
     """
     run.made_by("plant")
+    plant.plant(run, settings)  # again, if the recipe is another since
     for name in names:
         if name not in plant.ARMS:
             raise InputError("arm_unknown", name=name, known=", ".join(plant.ARMS))

@@ -131,17 +131,20 @@ def _arm(
 
 
 def _stands(run: Run, wanted: Wanted, *, template: str, data: str, base: str) -> bool:
-    """Whether an arm was trained elsewhere, on just this data and base, and is still there.
+    """Whether an arm was trained elsewhere, and so is not trained here.
 
     Raises:
-        InputError: It was trained by another recipe than the arms that it is compared with.
+        InputError: It was trained on another base, other data or by another recipe than the arms
+            that it is compared with; it is not thrown away without a word.
     """
     name = wanted.name
     if not run.arm(name).exists() or not run.done(f"tune.{name}"):
         return False
     arm = run.arm(name).read()
-    if arm.trainer not in _OUTSIDE or (arm.data_digest, arm.base) != (data, base):
+    if arm.trainer not in _OUTSIDE:
         return False
+    if (arm.data_digest, arm.base) != (data, base):
+        raise InputError("arm_data_other", arm=name, path=f"{run.root}/tune/arms/{name}")
     if arm.recipe != structs.replace(wanted.recipe, template=template):
         raise InputError("arm_recipe_other", arm=name)
     return True
