@@ -116,6 +116,13 @@ def test_it_comes_to_a_verdict_about_that_adapter_and_a_report(finished: Path) -
     verdict = json.loads((finished / "verdict.json").read_text("utf-8"))
     assert verdict["arm"] == "adopted"
     assert verdict["decision"] in ("no-go", "inconclusive")
+    [weights] = [
+        one
+        for one in verdict["questions"]["q2"]["findings"]
+        if one["code"] == "question.q2_weights"
+    ]
+    assert weights["params"] == {"weights": 180, "scrubbed": 0, "outside": 0}, "all, as it was"
+    assert "limit.rendering_unchecked" in {one["code"] for one in verdict["limits"]}
     codes = {gate["reason"]["code"] for gate in verdict["gates"]}
     assert "no_randomisation" in codes
     assert tunegate("report", "--run", finished).status == 0

@@ -21,7 +21,7 @@ from tunegate.present.catalogue import LANGUAGES
 from tunegate.present.view import EstimateRow, Report
 from tunegate.runs import Run, settings_hash
 from tunegate.settings import Settings
-from tunegate.types import Arm, Json, Measurement, Reason, Verdict
+from tunegate.types import Arm, Destination, Json, Measurement, Reason, Verdict
 
 REPORT = tuple(f"report.{lang}.html" for lang in LANGUAGES)
 _LIBRARIES = ("torch", "transformers", "peft")
@@ -61,7 +61,7 @@ def verdict(run: Run, settings: Settings, progress: Progress | None = None) -> V
             known_limits=_known_limits(run, settings, judged),
             rulings=rulings,
             bound_to=_bound_to(judged),
-            destinations=Counter(one.destination for one in run.routes.read()),
+            destinations=_destinations(run, settings, judged),
             proxy=settings.model == EMBEDDED,
         )
         run.verdict.write(given)
@@ -78,6 +78,13 @@ def _controls(judged: Arm, measurements: Sequence[Measurement]) -> dict[str, jud
         name: judging.Control(positive=one.positive, null=one.null)
         for name, one in controls.outcomes(measurements).items()
     }
+
+
+def _destinations(run: Run, settings: Settings, judged: Arm) -> Mapping[Destination, int]:
+    """Where the records went: of a finished training all are in the weights, as they were."""
+    if settings.tuned:
+        return {"finetune": judged.records}
+    return Counter(one.destination for one in run.routes.read())
 
 
 def _known_limits(run: Run, settings: Settings, judged: Arm) -> tuple[Reason, ...]:
