@@ -90,6 +90,18 @@ def _replaced(base: Base, folder: Path) -> Iterator[None]:
         base.plain, base.model = None, base.plain
 
 
+def read_config(adapter: Path) -> dict[str, Any]:
+    """An adapter's configuration.
+
+    Raises:
+        InputError: It cannot be read, or is no JSON object.
+    """
+    try:
+        return dict(json.loads((adapter / CONFIG).read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError("adapter_damaged", path=f"{adapter.name}/{CONFIG}") from error
+
+
 def _check_kind(adapter: Path) -> None:
     """Refuses what is no LoRA, and initialisations that would rewrite the base model's weights.
 
@@ -98,11 +110,7 @@ def _check_kind(adapter: Path) -> None:
     Raises:
         InputError: It is one of these, or its configuration cannot be read.
     """
-    path = adapter / CONFIG
-    try:
-        config = dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError("adapter_damaged", path=f"{adapter.name}/{CONFIG}") from error
+    config = read_config(adapter)
     kind, start = str(config.get("peft_type")), config.get("init_lora_weights", True)
     if kind != "LORA":
         raise InputError("adapter_kind", path=adapter.name, key="peft_type", value=kind[:40])

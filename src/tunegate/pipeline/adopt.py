@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tunegate.errors import InputError
 from tunegate.files import hash_path
 from tunegate.keys import content_hash
-from tunegate.models.adapters import CONFIG, check_whole, is_whole_model
+from tunegate.models.adapters import check_whole, is_whole_model, read_config
 from tunegate.models.endpoints import Client, addressed, is_endpoint
 from tunegate.models.loading import Base
 from tunegate.models.remote import fingerprint
@@ -101,10 +100,7 @@ def _check_recipe(adapter: Path, recipe: Recipe) -> None:
     Raises:
         InputError: It has others, or its configuration cannot be read.
     """
-    try:
-        config = dict(json.loads((adapter / CONFIG).read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError("adapter_damaged", path=f"{adapter.name}/{CONFIG}") from error
+    config = read_config(adapter)
     for key, ours in (("r", recipe.lora_rank), ("lora_alpha", recipe.lora_alpha)):
         if config.get(key) != ours:
             theirs = str(config.get(key))[:20]

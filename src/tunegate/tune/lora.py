@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tunegate.errors import InputError
-from tunegate.models.adapters import CONFIG, WEIGHTS, join_products
+from tunegate.models.adapters import CONFIG, WEIGHTS, join_products, read_config
 from tunegate.models.loading import Base, quiet
 from tunegate.types import Recipe
 
@@ -58,10 +58,7 @@ def write_config(source: Path, target: Path) -> None:
     Raises:
         InputError: It is no JSON object.
     """
-    try:
-        config = dict(json.loads(source.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError("adapter_damaged", path=f"{source.parent.name}/{source.name}") from error
+    config = read_config(source.parent)
     for key, value in config.items():
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             config[key] = sorted(value)  # peft keeps these as sets, whose order is random
